@@ -1,0 +1,45 @@
+# The front door. `make help` lists what there is.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench format campaign-crash clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(STAMP)  ## make the virtual environment with pinned versions
+
+demo: $(STAMP)  ## organize a real collection end to end; leaves the Prefect UI running
+	$(BIN)/python deploy/demo.py
+
+test: $(STAMP)  ## run every test (real Postgres, Prefect and S3 servers, started by the tests)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: $(STAMP)  ## lint, types, import contracts, migrations in step with the tables
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.migrations check
+
+format: $(STAMP)  ## format and mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## measure B1-B4, B8, B10, B12, B13 and write docs/benchmarks.md
+	$(BIN)/python -m bench.run
+
+campaign-crash: $(STAMP)  ## the long crash campaign: more kills, both storages
+	$(BIN)/python -m pytest tests/crash -m crash -n $(JOBS) --campaign
+
+clean:  ## remove the virtual environment and caches (never your data)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

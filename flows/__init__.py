@@ -1,0 +1,1 @@
+"""Flows: one file per deployment; parameters, order, concurrency, artifacts."""

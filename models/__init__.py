@@ -1,0 +1,1 @@
+"""Nouns: pure (`domain`), stored (`tables`), learned (`ai`), and the shape of the settings."""

@@ -1,0 +1,1 @@
+"""Pure vocabulary: frozen dataclasses, enums, errors and rules; standard library only."""

@@ -1,0 +1,65 @@
+"""The configuration's shape: one frozen object, built once per edge and passed down."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set from outside, each as `FILEORGANIZER_<NAME>` in the environment.
+
+    A part whose URL is unset is embedded: `fileorganizer up` starts and supervises it below
+    `home`. Setting the URL replaces that part by a real one.
+
+    Raises:
+        pydantic.ValidationError: a value is malformed or a setting is unknown.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="FILEORGANIZER_", env_file=None, frozen=True, extra="forbid"
+    )
+
+    home: Path = Field(
+        default=Path("~/.fileorganizer"),
+        description="Folder of everything embedded: Postgres data, Prefect's database, the lake.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="Postgres 15 or newer, `postgresql://user:password@host/name`."
+    )
+    lake_url: str | None = Field(
+        default=None, description="Where runs and the warehouse live: a path or `s3://bucket/prefix`."
+    )
+    storage_url: str | None = Field(
+        default=None, description="Where uploaded bytes of managed storage live."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="Redis for messaging between several servers; optional."
+    )
+    prefect_api_url: str | None = Field(
+        default=None, description="A Prefect server of yours, `http://host:4200/api`."
+    )
+    prefect_port: int = Field(default=4200, ge=0, le=65535, description="Port of the embedded one.")
+    s3_endpoint_url: str | None = Field(
+        default=None, description="S3-compatible endpoint; AWS when unset."
+    )
+    work_threads: int = Field(default=0, ge=0, description="Threads per task; 0: one per core.")
+    batch_files: int = Field(
+        default=2000, ge=1, description="Files per task at most (DESIGN D4: 20-30 s of work)."
+    )
+    lease_s: float = Field(default=30.0, gt=0, description="Life of a job's lease between renewals.")
+    parser_memory_bytes: int = Field(
+        default=1_000_000_000, ge=2**28, description="Address space of a parsing child."
+    )
+    parser_cpu_s: int = Field(default=10, ge=1, description="CPU seconds a parsing child may use.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def home_path(self) -> Path:
+        """`home` with `~` expanded, absolute."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def lake(self) -> str:
+        """URL or path of the lake; embedded below `home` when unset."""
+        return self.lake_url or str(self.home_path / "lake")

@@ -1,0 +1,1 @@
+"""Rows in Postgres and their migrations."""

@@ -1,0 +1,1 @@
+"""Steps: one room per step; pure cores, ports, and Prefect edges."""

@@ -1,0 +1,1 @@
+"""The warehouse: row shapes, rows at rest, queries and quality."""
