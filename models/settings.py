@@ -28,7 +28,8 @@ class Settings(BaseSettings):
         default=None, description="Postgres 15 or newer, `postgresql://user:password@host/name`."
     )
     lake_url: str | None = Field(
-        default=None, description="Where runs and the warehouse live: a path or `s3://bucket/prefix`."
+        default=None,
+        description="Where runs and the warehouse live: a path or `s3://bucket/prefix`.",
     )
     storage_url: str | None = Field(
         default=None, description="Where uploaded bytes of managed storage live."
@@ -47,7 +48,9 @@ class Settings(BaseSettings):
     batch_files: int = Field(
         default=2000, ge=1, description="Files per task at most (DESIGN D4: 20-30 s of work)."
     )
-    lease_s: float = Field(default=30.0, gt=0, description="Life of a job's lease between renewals.")
+    lease_s: float = Field(
+        default=30.0, gt=0, description="Life of a job's lease between renewals."
+    )
     parser_memory_bytes: int = Field(
         default=1_000_000_000, ge=2**28, description="Address space of a parsing child."
     )

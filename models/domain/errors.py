@@ -1,16 +1,16 @@
 """One tree of errors. An error knows its kind; edges translate kinds, nobody else does.
 
-    FileOrganizerError
-    ├── InvalidError      422, exit 2   the request makes no sense
-    │   └── UnsafePathError             a path that would leave its root
-    ├── MissingError      404, exit 2   the thing asked for is not there
-    ├── ForbiddenError    403, exit 2   the thing may not be done
-    ├── ConflictError     409, exit 3   the world is not as planned
-    │   ├── ExistsError                 the destination is taken
-    │   └── StaleError                  the source or keeper changed since it was read
-    ├── BusyError         503, exit 4   try again: a server or a lock is occupied
-    └── BrokenError       500, exit 1   a promise inside was not kept
-        └── CorruptError                bytes written are not the bytes read
+FileOrganizerError
+├── InvalidError      422, exit 2   the request makes no sense
+│   └── UnsafePathError             a path that would leave its root
+├── MissingError      404, exit 2   the thing asked for is not there
+├── ForbiddenError    403, exit 2   the thing may not be done
+├── ConflictError     409, exit 3   the world is not as planned
+│   ├── ExistsError                 the destination is taken
+│   └── StaleError                  the source or keeper changed since it was read
+├── BusyError         503, exit 4   try again: a server or a lock is occupied
+└── BrokenError       500, exit 1   a promise inside was not kept
+    └── CorruptError                bytes written are not the bytes read
 """
 
 from enum import StrEnum

@@ -1,0 +1,88 @@
+"""What one read of a file gave."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.domain.columns import column
+from models.domain.manifest import ManifestRow
+
+ALGORITHM_VERSION = 1
+"""Raised whenever a fingerprint of the same bytes would differ; part of every cache key."""
+
+
+class Media(StrEnum):
+    """Coarse kind of a content, by its bytes."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    SPREADSHEET = "spreadsheet"
+    PRESENTATION = "presentation"
+    EMAIL = "email"
+    CODE = "code"
+    DATA = "data"
+    ARCHIVE = "archive"
+    FONT = "font"
+    EXECUTABLE = "executable"
+    MODEL = "model"
+    OTHER = "other"
+
+
+class DateSource(StrEnum):
+    """Where the date of a file came from, in the order in which sources are believed."""
+
+    EXIF = "exif"
+    XMP = "xmp"
+    CONTAINER = "container"
+    NAME = "name"
+    MODIFIED = "modified"
+
+
+class DateFlag(StrEnum):
+    """What is odd about the date."""
+
+    NONE = ""
+    ZEROED = "zeroed"
+    FUTURE = "future"
+    MALFORMED = "malformed"
+    CONFLICTING = "conflicting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint(ManifestRow):
+    """One file with its content's identity and facts.
+
+    A file that could not be read has `sha256` None; one that could be read but not parsed has its
+    hashes and a `problem`. Either is a counted row, and neither is ever moved away or removed.
+    """
+
+    md5: str | None = column("MD5, 32 hexadecimal digits.", default=None)
+    sha256: str | None = column("SHA-256, 64 hexadecimal digits.", default=None)
+    mime: str = column("Media type by content.", default="application/octet-stream")
+    content_label: str = column("Content type by signature or Magika.", default="unknown")
+    media: str = column("Coarse kind, a `Media`.", default=Media.OTHER)
+    extension_matches: bool = column("Whether the name's extension fits the content.", default=True)
+    width: int | None = column("Pixels across, orientation applied.", default=None)
+    height: int | None = column("Pixels down, orientation applied.", default=None)
+    duration_s: float | None = column("Playing time in seconds.", default=None)
+    has_text: bool | None = column("PDF: whether any page has a text layer.", default=None)
+    captured_at: str | None = column(
+        "Local wall-clock time of capture, `YYYY-MM-DDTHH:MM:SS`; never converted.", default=None
+    )
+    captured_offset_min: int | None = column(
+        "Offset of that clock from UTC in minutes, where the file says.", default=None
+    )
+    captured_source: str = column("Where the date came from, a `DateSource`.", default="modified")
+    captured_flag: str = column("What is odd about it, a `DateFlag`.", default="")
+    camera_make: str | None = column("Maker of the camera.", default=None)
+    camera_model: str | None = column("Model of the camera.", default=None)
+    latitude: float | None = column("Degrees north; only where opted in.", default=None)
+    longitude: float | None = column("Degrees east; only where opted in.", default=None)
+    title: str | None = column("Title in the file.", default=None)
+    artist: str | None = column("Artist or author in the file.", default=None)
+    album: str | None = column("Album in the file.", default=None)
+    track: int | None = column("Track number in the file.", default=None)
+    sender: str | None = column("Mail: address of the sender.", default=None)
+    thumbnail: str | None = column("Key of the thumbnail in the lake.", default=None)
+    problem: str | None = column("Why facts are missing, in words; null when none.", default=None)

@@ -1,0 +1,121 @@
+"""A job: what was asked, where it stands."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from models.domain.duplicates import DEFAULT_KEEP_RULES, KeepRule
+from models.domain.errors import ConflictError
+from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
+
+
+class JobKind(StrEnum):
+    """Which flow carries a job out."""
+
+    ORGANIZE = "organize"
+    UNDO = "undo"
+    REINDEX = "reindex"
+    VERIFY = "verify"
+    PURGE = "purge"
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    CANCELING = "canceling"
+    COMPLETED = "completed"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    UNDONE = "undone"
+
+
+TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.CANCELED, JobStatus.FAILED}),
+    JobStatus.RUNNING: frozenset(
+        {
+            JobStatus.PENDING,  # a plan that waits for its approval
+            JobStatus.CANCELING,
+            JobStatus.COMPLETED,
+            JobStatus.COMPLETED_WITH_ERRORS,
+            JobStatus.FAILED,
+            JobStatus.CANCELED,
+        }
+    ),
+    JobStatus.CANCELING: frozenset({JobStatus.CANCELED, JobStatus.FAILED, JobStatus.COMPLETED}),
+    JobStatus.COMPLETED: frozenset({JobStatus.UNDONE}),
+    JobStatus.COMPLETED_WITH_ERRORS: frozenset({JobStatus.UNDONE}),
+    JobStatus.FAILED: frozenset({JobStatus.RUNNING, JobStatus.UNDONE}),  # a retry; an undo
+    JobStatus.CANCELED: frozenset({JobStatus.RUNNING, JobStatus.UNDONE}),
+    JobStatus.UNDONE: frozenset(),
+}
+"""From each status, the statuses that may follow."""
+
+TERMINAL: frozenset[JobStatus] = frozenset(
+    {
+        JobStatus.COMPLETED,
+        JobStatus.COMPLETED_WITH_ERRORS,
+        JobStatus.FAILED,
+        JobStatus.CANCELED,
+        JobStatus.UNDONE,
+    }
+)
+
+
+def check_transition(before: JobStatus, after: JobStatus) -> None:
+    """Refuse a step that the life of a job does not have.
+
+    Raises:
+        ConflictError: `after` may not follow `before`.
+    """
+    if before is not after and after not in TRANSITIONS[before]:
+        raise ConflictError(f"a {before} job cannot become {after}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizeOptions:
+    """What may be chosen for a job; part of the plan's hash."""
+
+    mode: str = "category_year"
+    template: str | None = None
+    operation: OperationType = OperationType.MOVE
+    on_duplicate: OnDuplicate = OnDuplicate.SKIP
+    conflict: ConflictPolicy = ConflictPolicy.RENAME_NEW
+    keep_rules: tuple[KeepRule, ...] = DEFAULT_KEEP_RULES
+    protected: tuple[str, ...] = ()
+    preferred: tuple[str, ...] = ()
+    read_gps: bool = False
+    verify: bool = False
+    """Read every file again even when the listing says it is unchanged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as the ledger knows it; counters are those of the specification."""
+
+    id: str
+    kind: JobKind
+    account_id: str | None
+    status: JobStatus
+    source_url: str
+    destination_url: str
+    source_root_id: str
+    destination_root_id: str
+    options: OrganizeOptions = field(default_factory=OrganizeOptions)
+    target_job_id: str | None = None
+    """The job that an undo undoes."""
+    files_total: int = 0
+    bytes_total: int = 0
+    files_processed: int = 0
+    files_moved: int = 0
+    duplicates_found: int = 0
+    errors_count: int = 0
+    progress_ratio: float = 0.0
+    phase: str = ""
+    error: str | None = None
+    plan_hash: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None

@@ -1,0 +1,1 @@
+"""Expectations that judge a run before it becomes visible."""

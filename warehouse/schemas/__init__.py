@@ -1,0 +1,1 @@
+"""The shape of every table, derived from the domain's dataclasses."""

@@ -1,0 +1,1 @@
+"""Rows at rest: immutable parts of runs, and the Delta tables analysts read."""
