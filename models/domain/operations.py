@@ -54,3 +54,41 @@ class Operation:
     def mark(self) -> str:
         """Name by which storage knows what this operation staged: `<job>-<seq>`."""
         return f"{self.job_id}-{self.seq}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one operation, as the journal records it.
+
+    Attributes:
+        seq: position of the operation in its job.
+        state: where it stands now.
+        destination_version: version of the destination once it is published.
+        receipt: what was read and when, for a later undo and for proof.
+        error: why it was refused, failed or deferred, in words.
+    """
+
+    seq: int
+    state: OperationState
+    destination_version: str | None = None
+    receipt: dict[str, str] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderRow:
+    """What a folder looked like before a job wrote anything, for its undo.
+
+    Attributes:
+        key: path of the folder below the root; empty for the root itself.
+        url: the root.
+        existed: whether it was there; a folder that was not is the job's own.
+        mode: permission bits; None where the storage has none.
+        modified_ns: modification time in nanoseconds; None where the storage has none.
+    """
+
+    key: str
+    url: str
+    existed: bool
+    mode: int | None = None
+    modified_ns: int | None = None
