@@ -1,0 +1,294 @@
+"""The lake: immutable Parquet parts and blobs at rest, on disk or on S3, named by their inputs."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+
+from models.domain.errors import (
+    BrokenError,
+    BusyError,
+    CorruptError,
+    ForbiddenError,
+    InvalidError,
+    MissingError,
+)
+from models.domain.table_refs import TableRef
+
+ROW_GROUP_ROWS = 65_536
+"""Rows of a row group; fixed, because it is part of the bytes. One batch (2,000 files) is one."""
+ZSTD_LEVEL = 3
+"""Zstandard's own default; higher levels cost more CPU than the bytes they save here."""
+TEMPORARY_FOLDER = ".temporary"
+"""Below a lake on disk: files being written. Never read, removed when the write ends."""
+
+Value = TypeVar("Value")
+
+
+class _Shelf(Protocol):
+    """Bytes by name, whole or not at all."""
+
+    def path(self, uri: str) -> str: ...
+    def put(self, uri: str, data: bytes | memoryview) -> None: ...
+    def get(self, uri: str) -> bytes: ...
+
+
+@contextmanager
+def _translated(what: str) -> Generator[None]:
+    """Give foreign errors their kind where they enter."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MissingError(f"{what}: not in the lake") from error
+    except PermissionError as error:
+        raise ForbiddenError(f"{what}: the lake does not let us in: {error}") from error
+    except (TimeoutError, ConnectionError) as error:
+        raise BusyError(f"{what}: the lake does not answer: {error}") from error
+    except OSError as error:
+        raise BrokenError(f"{what}: {error}") from error
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folders(folder: Path) -> None:
+    """Create a folder and its parents, each on disk before what is below it."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _fsync_folder(folder.parent)
+
+
+class _LocalShelf:
+    """A folder: temporary file, fsync, rename, fsync of the folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, uri: str) -> str:
+        return str(self.root / uri)
+
+    def put(self, uri: str, data: bytes | memoryview) -> None:
+        target = self.root / uri
+        temporary = self.root / TEMPORARY_FOLDER / uuid.uuid4().hex
+        with _translated(uri):
+            _make_folders(target.parent)
+            _make_folders(temporary.parent)
+            try:
+                with temporary.open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _fsync_folder(target.parent)
+
+    def get(self, uri: str) -> bytes:
+        with _translated(uri):
+            return (self.root / uri).read_bytes()
+
+
+class _S3Shelf:
+    """A bucket's prefix: one PUT is atomic, and equal names carry equal bytes."""
+
+    def __init__(self, url: str, endpoint_url: str | None) -> None:
+        import s3fs
+
+        self.url = url
+        self.files: Any = s3fs.S3FileSystem(
+            endpoint_url=endpoint_url, use_listings_cache=False, skip_instance_cache=True
+        )
+
+    def path(self, uri: str) -> str:
+        return f"{self.url}/{uri}"
+
+    def put(self, uri: str, data: bytes | memoryview) -> None:
+        self._call(uri, partial(self.files.pipe_file, self.path(uri), bytes(data)))
+
+    def get(self, uri: str) -> bytes:
+        return self._call(uri, partial(self.files.cat_file, self.path(uri)))
+
+    def _call(self, uri: str, call: Callable[[], Value]) -> Value:
+        from botocore.exceptions import BotoCoreError
+
+        with _translated(uri):
+            try:
+                return call()
+            except BotoCoreError as error:
+                raise BusyError(f"{uri}: the lake does not answer: {error}") from error
+
+
+def _checked(uri: str) -> str:
+    """Return the uri, if it names something below the lake.
+
+    Raises:
+        InvalidError: it is empty, absolute or climbs.
+    """
+    parts = PurePosixPath(uri).parts
+    if not parts or uri.startswith("/") or ".." in parts or parts[0] == TEMPORARY_FOLDER:
+        raise InvalidError(f"{uri!r} is no path below the lake")
+    return str(PurePosixPath(uri))
+
+
+def _encode(table: pa.Table, table_name: str) -> memoryview:
+    """Return the table as Parquet; equal rows in equal order give equal bytes."""
+    import pyarrow.parquet as pq
+
+    row = (table.schema.metadata or {}).get(b"row", b"")
+    named = table.combine_chunks().replace_schema_metadata(
+        {b"row": row, b"table": table_name.encode()}
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        named,
+        sink,
+        row_group_size=ROW_GROUP_ROWS,
+        compression="zstd",
+        compression_level=ZSTD_LEVEL,
+        version="2.6",
+    )
+    return memoryview(sink.getvalue())
+
+
+class Lake:
+    """Parts and blobs below one URL.
+
+    A part's name derives from its inputs, so an existing part is the checkpoint of its step:
+    `runs/<job_id>/<step>/part-<n>.parquet`.
+
+    Attributes:
+        url: absolute path, or `s3://bucket/prefix`; without a slash at its end.
+        s3_endpoint_url: where S3 is, when it is not AWS.
+    """
+
+    def __init__(self, url: str, shelf: _Shelf, s3_endpoint_url: str | None) -> None:
+        self.url = url
+        self.s3_endpoint_url = s3_endpoint_url
+        self._shelf = shelf
+
+    def path(self, uri: str) -> str:
+        """Return the absolute path or S3 URL of a uri below the lake.
+
+        Raises:
+            InvalidError: `uri` is empty, absolute or climbs.
+        """
+        return self._shelf.path(_checked(uri))
+
+    def write_part(self, table: pa.Table, *, uri: str, table_name: str) -> TableRef:
+        """Write a table, whole or not at all, and return its reference.
+
+        Repeating it with equal rows changes nothing; the order of rows is kept.
+
+        Args:
+            table: (n,) rows.
+            uri: where, below the lake.
+            table_name: name of the schema, kept in the file.
+
+        Raises:
+            InvalidError: `uri` is no path below the lake.
+            BusyError: the lake does not answer.
+            BrokenError: the lake cannot be written, for example for want of space.
+        """
+        data = _encode(table, table_name)
+        uri = _checked(uri)
+        self._shelf.put(uri, data)
+        digest = hashlib.sha256(data).hexdigest()
+        return TableRef(uri=uri, table=table_name, rows=table.num_rows, sha256=digest)
+
+    def read(self, ref: TableRef) -> pa.Table:
+        """Return the table of a reference, (ref.rows,) rows in the order they were written.
+
+        Raises:
+            MissingError: the part is gone.
+            CorruptError: its bytes are not those that were written.
+        """
+        import pyarrow.parquet as pq
+
+        data = self._shelf.get(_checked(ref.uri))
+        if hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise CorruptError(f"{ref.uri}: the part was changed after it was written")
+        return pq.read_table(pa.BufferReader(data))
+
+    def read_many(self, refs: Sequence[TableRef]) -> pa.Table:
+        """Return the rows of several parts of one schema, one after the other.
+
+        Raises:
+            InvalidError: there is no reference, so that nobody can say which columns.
+            MissingError: a part is gone.
+            CorruptError: the bytes of a part are not those that were written.
+        """
+        if not refs:
+            raise InvalidError("no part to read")
+        return pa.concat_tables([self.read(ref) for ref in refs])
+
+    def find(self, uri: str) -> TableRef | None:
+        """Return the reference of a complete part, or None: the step has to (re)write it.
+
+        Raises:
+            InvalidError: `uri` is no path below the lake.
+            BusyError: the lake does not answer.
+        """
+        import pyarrow.parquet as pq
+
+        uri = _checked(uri)
+        try:
+            data = self._shelf.get(uri)
+            footer = pq.read_metadata(pa.BufferReader(data))
+        except (MissingError, pa.ArrowInvalid):
+            return None
+        name = (footer.metadata or {}).get(b"table", b"").decode()
+        digest = hashlib.sha256(data).hexdigest()
+        return TableRef(uri=uri, table=name, rows=footer.num_rows, sha256=digest)
+
+    def write_blob(self, uri: str, data: bytes) -> None:
+        """Write bytes, whole or not at all, in place of what was there.
+
+        Raises:
+            InvalidError: `uri` is no path below the lake.
+            BusyError: the lake does not answer.
+            BrokenError: the lake cannot be written.
+        """
+        self._shelf.put(_checked(uri), data)
+
+    def read_blob(self, uri: str) -> bytes:
+        """Return the bytes at `uri`.
+
+        Raises:
+            MissingError: there are none.
+        """
+        return self._shelf.get(_checked(uri))
+
+
+def open_lake(url: str, *, s3_endpoint_url: str | None = None) -> Lake:
+    """Return the lake at a path or `s3://bucket/prefix`; nothing is created until it is written.
+
+    Args:
+        url: absolute or relative path, `file://` URL or S3 URL.
+        s3_endpoint_url: `Settings.s3_endpoint_url`; credentials are AWS's usual ones.
+
+    Raises:
+        InvalidError: another scheme, or no bucket.
+    """
+    if url.startswith("s3://"):
+        if not url.removeprefix("s3://").strip("/"):
+            raise InvalidError("a lake on S3 is s3://bucket/prefix")
+        url = url.rstrip("/")
+        return Lake(url, _S3Shelf(url, s3_endpoint_url), s3_endpoint_url)
+    path = url.removeprefix("file://")
+    if "://" in path or not path:
+        raise InvalidError(f"a lake is a path or s3://bucket/prefix, not {url!r}")
+    root = Path(path).expanduser().absolute()
+    return Lake(str(root), _LocalShelf(root), None)
