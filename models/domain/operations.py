@@ -19,6 +19,10 @@ class OperationState(StrEnum):
     """The source is being written; a later run takes it."""
 
 
+REMOVE = "remove"
+"""Journal-only action beside `Action`: the file goes for good, as when an undo takes a copy back or
+a purge empties the trash. A plan never holds it; it always needs the proof told in `receipt`."""
+
 OPEN: frozenset[OperationState] = frozenset({OperationState.PLANNED, OperationState.COPIED})
 """States that a resume must carry on from."""
 
@@ -27,8 +31,9 @@ OPEN: frozenset[OperationState] = frozenset({OperationState.PLANNED, OperationSt
 class Operation:
     """One journaled operation; `job_id` and `seq` are its identity.
 
-    `source_url` and `destination_url` are roots; keys are below them. `receipt` holds what was
-    read and when, for removals (hashes, versions, times of member and keeper).
+    `action` is an `Action` or `REMOVE`. `source_url` and `destination_url` are roots; keys are below
+    them. `receipt` holds what was read and when, for removals (hashes, versions, times of member
+    and keeper); before the operation is carried out it says where the keeper may be found.
     """
 
     job_id: str
