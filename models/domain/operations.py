@@ -31,7 +31,7 @@ OPEN: frozenset[OperationState] = frozenset({OperationState.PLANNED, OperationSt
 class Operation:
     """One journaled operation; `job_id` and `seq` are its identity.
 
-    `action` is an `Action` or `REMOVE`. `source_url` and `destination_url` are roots; keys are below
+    `action` is an `Action` or `REMOVE`; the two URLs are roots and the two keys are below
     them. `receipt` holds what was read and when, for removals (hashes, versions, times of member
     and keeper); before the operation is carried out it says where the keeper may be found.
     """
