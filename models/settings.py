@@ -46,8 +46,12 @@ class Settings(BaseSettings):
     )
     work_threads: int = Field(default=0, ge=0, description="Threads per task; 0: one per core.")
     batch_files: int = Field(
-        default=2000, ge=1, description="Files per task at most (DESIGN D4: 20-30 s of work)."
+        default=1000, ge=1, description="Files per task (20-30 s of work), more in jobs over 1M."
     )
+    tenant_jobs: int = Field(
+        default=4, ge=1, description="Jobs of one account that may run at the same time."
+    )
+    trash_days: int = Field(default=30, ge=0, description="Age at which `purge` empties the trash.")
     lease_s: float = Field(
         default=30.0, gt=0, description="Life of a job's lease between renewals."
     )

@@ -1,0 +1,83 @@
+"""`jobs`: what ran, what runs, what came of it."""
+
+from typing import Annotated
+
+import typer
+from models.domain.job_view import job_view
+
+from cli.organize import Json
+from cli.output import emit_json, err, facts_table, fail, out, rows_table
+from cli.session import Session, open_session
+from models.domain.errors import FileOrganizerError
+from models.domain.jobs import JobStatus
+
+TROUBLE = ("refused", "failed", "deferred")
+
+
+def jobs(
+    job_id: Annotated[str | None, typer.Argument(help="One job; all recent ones without.")] = None,
+    status: Annotated[JobStatus | None, typer.Option(help="Only jobs in this status.")] = None,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Stop the job at its next safe point.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List recent jobs, show one with its counts and troubles, or cancel it."""
+    try:
+        with open_session(quiet=as_json) as session:
+            if job_id is None:
+                _list(session, status, limit, as_json=as_json)
+                return
+            if cancel:
+                session.ledger.request_cancel(job_id)
+                err.print(f"asked job {job_id} to stop; it does at its next safe point")
+            _show(session, job_id, limit, as_json=as_json)
+    except FileOrganizerError as error:
+        fail(error, as_json=as_json)
+
+
+def _list(session: Session, status: JobStatus | None, limit: int, *, as_json: bool) -> None:
+    found = session.ledger.jobs(limit=limit, status=status)
+    if as_json:
+        emit_json({"jobs": [job_view(job) for job in found]})
+        return
+    rows = [
+        (
+            job.id,
+            job.kind,
+            job.status,
+            f"{100 * job.progress_ratio:.0f} %",
+            f"{job.files_total:,}",
+            f"{job.files_moved:,}",
+            f"{job.errors_count:,}",
+            f"{job.created_at:%Y-%m-%d %H:%M}" if job.created_at else "",
+        )
+        for job in found
+    ]
+    header = ("job", "kind", "status", "progress", "files", "moved", "errors", "created")
+    out.print(rows_table("jobs", header, rows))
+
+
+def _show(session: Session, job_id: str, limit: int, *, as_json: bool) -> None:
+    job = session.ledger.job(job_id)
+    counts = session.ledger.operation_counts(job_id)
+    troubled = session.ledger.operations(job_id, states=TROUBLE, limit=limit)
+    if as_json:
+        operations = [
+            {"seq": o.seq, "from": o.source_key, "state": o.state, "error": o.error}
+            for o in troubled
+        ]
+        emit_json({"job": job_view(job), "operations": counts, "troubled": operations})
+        return
+    out.print(facts_table(f"job {job.id}", job_view(job)))
+    if counts:
+        out.print(facts_table("operations", dict(counts)))
+    if troubled:
+        rows = [(o.source_key, o.state, o.error or "") for o in troubled]
+        out.print(rows_table("not done", ("file", "state", "why"), rows))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(jobs)

@@ -1,0 +1,108 @@
+"""A plan as people want to see it: totals, the tree it makes, and what is out of the ordinary."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.tree import Tree
+
+from cli.output import err, facts_table, out, rows_table, size
+from models.domain.plans import WRITING, Action, Move, Plan
+from warehouse.schemas.arrow import to_rows
+
+SAMPLE = 12
+"""Rows shown of each kind on a terminal; JSON carries `SAMPLE_JSON`."""
+
+SAMPLE_JSON = 200
+
+
+def _where(moves: pa.Table, actions: set[str]) -> pa.Table:
+    return moves.filter(pc.is_in(moves["action"], value_set=pa.array(sorted(actions))))
+
+
+def _folder_tree(moves: pa.Table) -> Tree:
+    """Return the destination's folders, two deep, with files and bytes."""
+    files: Counter[str] = Counter()
+    weight: Counter[str] = Counter()
+    moved = _where(moves, {Action.MOVE, Action.COPY, Action.ASSIGN})
+    for key, size_bytes in zip(
+        moved["destination_key"].to_pylist(), moved["size_bytes"].to_pylist(), strict=True
+    ):
+        parts = str(key).split("/")[:-1][:2]
+        for depth in range(1, len(parts) + 1):
+            files["/".join(parts[:depth])] += 1
+            weight["/".join(parts[:depth])] += int(size_bytes)
+    tree = Tree("[bold]what it makes[/]")
+    branches: dict[str, Tree] = {}
+    for folder in sorted(files):
+        parent, _, name = folder.rpartition("/")
+        text = f"{name}/  [dim]{files[folder]:,} files, {size(weight[folder])}[/]"
+        branches[folder] = branches.get(parent, tree).add(text)
+    return tree
+
+
+def sample(moves: pa.Table, limit: int) -> list[dict[str, Any]]:
+    """Return the first `limit` rows that write or are refused, as `{from, to, action, reason}`."""
+    shown = _where(moves, {*WRITING, Action.REFUSE, Action.ASSIGN}).slice(0, limit)
+    return [
+        {
+            "from": row.source_key,
+            "to": row.destination_key,
+            "action": row.action,
+            "conflict": row.conflict,
+            "reason": row.reason,
+        }
+        for row in to_rows(shown, Move)
+    ]
+
+
+def plan_document(plan: Plan, moves: pa.Table) -> dict[str, Any]:
+    """Return the plan for `--json`."""
+    return {
+        "id": plan.id,
+        "job_id": plan.job_id,
+        "plan_hash": plan.plan_hash,
+        "source": plan.source_url,
+        "destination": plan.destination_url,
+        "options": asdict(plan.options),
+        "totals": asdict(plan.totals),
+        "sample": sample(moves, SAMPLE_JSON),
+    }
+
+
+def show_plan(plan: Plan, moves: pa.Table) -> None:
+    """Print a plan for a person."""
+    totals = plan.totals
+    out.print(
+        facts_table(
+            f"Plan {plan.id[:8]}: {plan.options.mode}, {plan.options.operation}",
+            {
+                "files": totals.files_total,
+                "size": size(totals.bytes_total),
+                "to move": totals.moves,
+                "to copy": totals.copies,
+                "to the trash": totals.trashes,
+                "stay where they are": totals.skips,
+                "refused": totals.refusals,
+                "duplicates": totals.duplicates_found,
+                "wasted by duplicates": size(totals.space_wasted_bytes),
+            },
+        )
+    )
+    out.print(_folder_tree(moves))
+    writing = _where(moves, set(WRITING)).slice(0, SAMPLE)
+    out.print(
+        rows_table(
+            "first operations",
+            ("action", "from", "to"),
+            [(row.action, row.source_key, row.destination_key) for row in to_rows(writing, Move)],
+        )
+    )
+    refused = _where(moves, {Action.REFUSE})
+    if refused.num_rows:
+        rows = [(r.source_key, r.reason) for r in to_rows(refused.slice(0, SAMPLE), Move)]
+        out.print(rows_table(f"refused ({refused.num_rows:,})", ("file", "why"), rows))
+    if not totals.moves + totals.copies + totals.trashes + totals.displacements:
+        err.print("nothing to do: everything is where it belongs")

@@ -1,0 +1,81 @@
+"""Enact: carry out an approved plan, journaled, and publish what came of it."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+from tasks.apply.task import apply_batch, begin_apply, finish_apply
+from tasks.publish.task import publish_catalog, publish_run
+
+from flows.batches import run_window
+from models.domain.jobs import JobStatus
+from tasks.lifecycle.task import (
+    JobRun,
+    batch_ranges,
+    cancel_from_prefect,
+    held_job,
+    recall_index,
+    report_job,
+    run_name,
+)
+
+APPLIED = 0.95
+"""Share of a job after which every operation is journaled as done, for progress."""
+
+BATCH_OPERATIONS = 2000
+"""Operations a task carries out: a few seconds of renames, half a minute of copies."""
+
+
+def carry_out(run: JobRun, total: int, *, start: float) -> None:
+    """Apply the job's (total,) journaled operations in order, batch after batch."""
+    job_id = run.job.id
+    ranges = batch_ranges(total, batch_rows=BATCH_OPERATIONS)
+
+    def at_boundary(done: int) -> None:
+        run.progress("applying", ranges[done - 1][1], total, span=(start, APPLIED))
+        run.safe_point()
+
+    run_window(
+        apply_batch,
+        (
+            {"job_id": job_id, "epoch": run.epoch, "first_seq": first, "last_seq": last - 1}
+            for first, last in ranges
+        ),
+        width=1,  # units and displacements rely on the plan's order
+        at_boundary=at_boundary,
+    )
+
+
+def settle(run: JobRun) -> dict[str, Any]:
+    """Prune emptied folders and count what came of the operations."""
+    facts = finish_apply(run.job.id)
+    if facts.get("errors_count"):
+        run.outcome = JobStatus.COMPLETED_WITH_ERRORS
+    return facts
+
+
+@flow(
+    name="enact",
+    flow_run_name=run_name("enact"),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    on_cancellation=[cancel_from_prefect],
+)
+def enact(job_id: str) -> dict[str, Any]:
+    """Carry out the job's approved plan; run again after a kill, it goes on where it was.
+
+    Returns:
+        Counts: operations by state, files moved, bytes written, folders pruned, rows published.
+
+    Raises:
+        ForbiddenError: nobody approved the plan.
+    """
+    with held_job(job_id) as run:
+        total = begin_apply(job_id)
+        carry_out(run, total, start=0.65)
+        facts = settle(run)
+        run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
+        refs = recall_index(job_id)
+        facts |= publish_catalog(job_id, run.job.source_root_id, **refs)
+        facts |= publish_run(job_id, run.job.source_root_id, **refs)
+        report_job(job_id, facts)
+    return facts

@@ -1,0 +1,94 @@
+"""From a root to fingerprints, categories and duplicates: shared by propose and reindex."""
+
+import os
+from dataclasses import dataclass
+
+from tasks.categorize.task import categorize
+from tasks.dedupe.task import find_duplicates
+from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
+from tasks.manifest.task import list_manifest
+
+from flows.batches import run_window
+from models.domain.table_refs import TableRef
+from models.settings import Settings
+from tasks.lifecycle.task import JobRun, batch_ranges
+
+LISTED = 0.05
+"""Share of a job that listing takes, for progress; measured on the sample collection."""
+
+FINGERPRINTED = 0.55
+"""Share after which every file was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexed:
+    """What is known of a root after its files were read."""
+
+    manifest: TableRef
+    problems: TableRef
+    fingerprints: TableRef
+    categories: TableRef
+    duplicates: TableRef
+
+
+def width() -> int:
+    """Task runs in flight: one being worked on for each core, and one that waits."""
+    return (Settings().work_threads or os.cpu_count() or 1) + 1
+
+
+def index_root(run: JobRun, root_id: str) -> Indexed:
+    """List a root, read what changed, categorize everything and group equal contents."""
+    job_id = run.job.id
+    settings = Settings()
+    run.progress("listing", 0, 1, span=(0.0, LISTED))
+    listed = list_manifest(job_id, root_id)
+    total = listed.manifest.rows
+    known = total - listed.changed.rows
+    run.safe_point()
+
+    ranges = batch_ranges(listed.changed.rows, batch_rows=settings.batch_files)
+
+    def at_boundary(done: int) -> None:
+        read = ranges[done - 1][1] if done else 0
+        run.progress(
+            "fingerprinting",
+            known + read,
+            total,
+            span=(LISTED, FINGERPRINTED),
+            files_total=total,
+            files_processed=known + read,
+        )
+        run.safe_point()
+
+    run.progress("fingerprinting", known, total, span=(LISTED, FINGERPRINTED), files_total=total)
+    parts = run_window(
+        fingerprint_batch,
+        (
+            {
+                "job_id": job_id,
+                "root_id": root_id,
+                "batch": batch,
+                "manifest": listed.changed,
+                "first": first,
+                "last": last,
+            }
+            for batch, (first, last) in enumerate(ranges)
+        ),
+        width=width(),
+        at_boundary=at_boundary,
+    )
+    fingerprints = merge_fingerprints(job_id, root_id, parts, listed.known)
+    run.safe_point()
+    run.progress("categorizing", 0, 1, span=(FINGERPRINTED, FINGERPRINTED + 0.02))
+    categories = categorize(job_id, fingerprints)
+    run.safe_point()
+    run.progress("finding duplicates", 0, 1, span=(FINGERPRINTED + 0.02, FINGERPRINTED + 0.04))
+    duplicates = find_duplicates(job_id, fingerprints, categories)
+    run.safe_point()
+    return Indexed(
+        manifest=listed.manifest,
+        problems=listed.problems,
+        fingerprints=fingerprints,
+        categories=categories,
+        duplicates=duplicates,
+    )

@@ -1,0 +1,27 @@
+"""Organize: propose and enact in one run, the approval recorded as the submitter's."""
+
+from typing import Any
+
+from prefect import flow
+from tasks.plan.task import approve_own_plan
+
+from flows.enact import enact
+from flows.propose import propose
+from tasks.lifecycle.task import cancel_from_prefect, run_name
+
+
+@flow(
+    name="organize",
+    flow_run_name=run_name("organize"),
+    on_cancellation=[cancel_from_prefect],
+)
+def organize(job_id: str) -> dict[str, Any]:
+    """Plan a job and carry the plan out; a resumed run goes on with the plan already approved.
+
+    Returns:
+        The counts of `enact`.
+    """
+    if not approve_own_plan(job_id, only_if_planned=True):
+        propose(job_id)
+        approve_own_plan(job_id)
+    return enact(job_id)

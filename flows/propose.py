@@ -1,0 +1,61 @@
+"""Propose: from a storage root to a frozen plan. Nothing is moved."""
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+from tasks.plan.task import list_destination, make_plan, saved_plan
+
+from flows.indexing import FINGERPRINTED, index_root
+from models.domain.jobs import JobStatus
+from tasks.lifecycle.task import (
+    JobRun,
+    cancel_from_prefect,
+    held_job,
+    remember_index,
+    report_plan,
+    run_name,
+)
+
+
+def _waits(_run: JobRun) -> JobStatus:
+    """A proposed job waits for its approval."""
+    return JobStatus.PENDING
+
+
+@flow(
+    name="propose",
+    flow_run_name=run_name("propose"),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    on_cancellation=[cancel_from_prefect],
+)
+def propose(job_id: str) -> str:
+    """Index the job's source and plan every operation.
+
+    Args:
+        job_id: a pending job of kind `organize`.
+
+    Returns:
+        The plan's id, for `enact` after an approval that names it.
+    """
+    with held_job(job_id, on_done=_waits) as run:
+        indexed = index_root(run, run.job.source_root_id)
+        remember_index(
+            job_id,
+            {
+                "fingerprints": indexed.fingerprints,
+                "categories": indexed.categories,
+                "duplicates": indexed.duplicates,
+            },
+        )
+        run.progress("planning", 0, 1, span=(FINGERPRINTED + 0.04, FINGERPRINTED + 0.1))
+        existing = list_destination(job_id, indexed.manifest)
+        plan_id = make_plan(
+            job_id,
+            indexed.fingerprints,
+            indexed.categories,
+            indexed.duplicates,
+            existing,
+            indexed.problems,
+        )
+        report_plan(saved_plan(plan_id))
+        run.progress("planned", 1, 1, span=(FINGERPRINTED + 0.04, FINGERPRINTED + 0.1))
+    return plan_id

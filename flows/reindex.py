@@ -1,0 +1,60 @@
+"""Reindex: bring the catalog and the warehouse up to date with every root. Moves nothing."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+from tasks.publish.task import publish_catalog, publish_run
+
+from flows.enact import APPLIED
+from flows.indexing import index_root
+from models.domain.jobs import JobKind
+from tasks.lifecycle.task import (
+    cancel_from_prefect,
+    held_job,
+    job_for_root,
+    report_job,
+    roots_to_visit,
+    run_name,
+)
+
+
+@flow(
+    name="reindex-root",
+    flow_run_name=run_name("reindex"),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    on_cancellation=[cancel_from_prefect],
+)
+def reindex_root(job_id: str) -> dict[str, Any]:
+    """Index one root; unchanged files are listed and not opened.
+
+    Returns:
+        Counts of files, bytes, changes, duplicates and published rows.
+    """
+    with held_job(job_id) as run:
+        root_id = run.job.source_root_id
+        indexed = index_root(run, root_id)
+        run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
+        refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
+        facts = publish_catalog(job_id, root_id, *refs)
+        facts |= publish_run(job_id, root_id, *refs)
+        report_job(job_id, facts)
+    return facts
+
+
+@flow(name="reindex", on_cancellation=[cancel_from_prefect])
+def reindex(root_id: str | None = None) -> dict[str, Any]:
+    """Index one root, or all of them in turn; one that is away is reported and changes nothing.
+
+    Returns:
+        The counts of each root, by its id; `error` where one could not be indexed.
+    """
+    results: dict[str, Any] = {}
+    for each in roots_to_visit(root_id):
+        state = reindex_root(job_for_root(JobKind.REINDEX, each), return_state=True)
+        results[each] = (
+            state.result(raise_on_failure=False)
+            if state.is_completed()
+            else {"error": state.message}
+        )
+    return results

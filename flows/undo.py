@@ -1,0 +1,35 @@
+"""Undo: put a whole run back, content-verified; later edits stay untouched."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+from tasks.apply.task import make_undo, mark_undone
+from tasks.publish.task import publish_catalog, publish_run
+
+from flows.enact import APPLIED, carry_out, settle
+from tasks.lifecycle.task import cancel_from_prefect, held_job, report_job, run_name
+
+
+@flow(
+    name="undo",
+    flow_run_name=run_name("undo"),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    on_cancellation=[cancel_from_prefect],
+)
+def undo(job_id: str) -> dict[str, Any]:
+    """Carry out the inverse of the job that this undo job names; twice equals once.
+
+    Returns:
+        Counts: operations by state, files restored, and what stayed with its reason.
+    """
+    with held_job(job_id) as run:
+        total = make_undo(job_id)
+        carry_out(run, total, start=0.1)
+        facts = settle(run)
+        mark_undone(job_id)
+        run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
+        facts |= publish_catalog(job_id, run.job.source_root_id)
+        facts |= publish_run(job_id, run.job.source_root_id)
+        report_job(job_id, facts)
+    return facts

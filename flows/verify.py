@@ -1,0 +1,91 @@
+"""Verify: read everything again and compare with what was recorded (bit rot)."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+from tasks.verify.task import files_to_verify, summarize_verification, verify_batch
+
+from flows.batches import run_window
+from flows.enact import APPLIED
+from flows.indexing import width
+from models.domain.jobs import JobKind, JobStatus
+from models.settings import Settings
+from tasks.lifecycle.task import (
+    batch_ranges,
+    cancel_from_prefect,
+    held_job,
+    job_for_root,
+    report_job,
+    roots_to_visit,
+    run_name,
+)
+
+
+@flow(
+    name="verify-root",
+    flow_run_name=run_name("verify"),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    on_cancellation=[cancel_from_prefect],
+)
+def verify_root(job_id: str) -> dict[str, Any]:
+    """Read every known file of one root again.
+
+    Returns:
+        Counts of `intact`, `rotten`, `edited`, `missing` and `unreadable` files.
+    """
+    with held_job(job_id) as run:
+        root_id = run.job.source_root_id
+        files = files_to_verify(job_id, root_id)
+        ranges = batch_ranges(files.rows, batch_rows=Settings().batch_files)
+
+        def at_boundary(done: int) -> None:
+            run.progress(
+                "verifying",
+                ranges[done - 1][1],
+                files.rows,
+                span=(0.0, APPLIED),
+                files_total=files.rows,
+                files_processed=ranges[done - 1][1],
+            )
+            run.safe_point()
+
+        parts = run_window(
+            verify_batch,
+            (
+                {
+                    "job_id": job_id,
+                    "root_id": root_id,
+                    "batch": batch,
+                    "files": files,
+                    "first": first,
+                    "last": last,
+                }
+                for batch, (first, last) in enumerate(ranges)
+            ),
+            width=width(),
+            at_boundary=at_boundary,
+        )
+        facts = summarize_verification(job_id, parts)
+        if facts["rotten"] or facts["missing"] or facts["unreadable"]:
+            run.outcome = JobStatus.COMPLETED_WITH_ERRORS
+        report_job(job_id, facts)
+    return facts
+
+
+@flow(name="verify", on_cancellation=[cancel_from_prefect])
+def verify(root_id: str | None = None) -> dict[str, Any]:
+    """Verify one root, or all of them in turn.
+
+    Returns:
+        The counts of each root, by its id; `error` where one could not be read.
+    """
+    results: dict[str, Any] = {}
+    for each in roots_to_visit(root_id):
+        state = verify_root(job_for_root(JobKind.VERIFY, each), return_state=True)
+        results[each] = (
+            state.result(raise_on_failure=False)
+            if state.is_completed()
+            else {"error": state.message}
+        )
+    return results

@@ -1,0 +1,153 @@
+"""Prefect edge of a job's life: the held job, the tenant's slot, and what operators see."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from models.domain.jobs import Job, JobKind, JobStatus
+from models.domain.plans import Plan
+from models.domain.table_refs import TableRef
+from models.settings import Settings
+from tasks.ledger.ledger import open_ledger
+from tasks.lifecycle import artifacts, slots
+from tasks.lifecycle.core import JobCanceledError, JobRun, batch_ranges, run_job
+from warehouse.store.parts import open_lake
+
+__all__ = [
+    "JobCanceledError",
+    "JobRun",
+    "batch_ranges",
+    "cancel_from_prefect",
+    "done_if_clean",
+    "held_job",
+    "job_for_root",
+    "recall_index",
+    "remember_index",
+    "report_counts",
+    "report_job",
+    "report_plan",
+    "roots_to_visit",
+    "run_name",
+]
+
+
+def done_if_clean(run: JobRun) -> JobStatus:
+    """Return `completed`, or `completed_with_errors` when a file could not be dealt with."""
+    return run.outcome
+
+
+@contextmanager
+def held_job(
+    job_id: str, *, on_done: Callable[[JobRun], JobStatus] = done_if_clean
+) -> Iterator[JobRun]:
+    """Hold a job, within its tenant's share of concurrency, while a flow body runs.
+
+    Raises:
+        BusyError: another worker holds the job.
+        MissingError: there is no such job.
+    """
+    settings = Settings()
+    with open_ledger(settings) as ledger:
+        account = ledger.job(job_id).account_id
+        with (
+            slots.tenant_slot(account, settings.tenant_jobs),
+            run_job(ledger, job_id, lease_s=settings.lease_s, on_done=on_done) as run,
+        ):
+            yield run
+
+
+def run_name(kind: str) -> Callable[[], str]:
+    """Return what names a flow's runs so that people recognize them: kind, job, mode, size."""
+
+    def name() -> str:
+        from prefect.runtime import flow_run
+
+        job_id = flow_run.parameters.get("job_id")  # pyright: ignore[reportAttributeAccessIssue]
+        if not job_id:
+            return f"{kind} all roots"
+        with open_ledger(Settings()) as ledger:
+            return describe(kind, ledger.job(str(job_id)))
+
+    return name
+
+
+def describe(kind: str, job: Job) -> str:
+    """Return the name of a run: no file or folder names, they are the customer's."""
+    parts = [kind, job.id[:8]]
+    if kind in {"organize", "propose", "enact"}:
+        parts.append(f"{job.options.mode} {job.options.operation}")
+    if job.files_total:
+        parts.append(f"{job.files_total:,} files")
+    return " · ".join(parts)
+
+
+def report_plan(plan: Plan) -> None:
+    """Publish a plan's totals as a table artifact of the current run."""
+    artifacts.plan_table(plan)
+
+
+def report_job(job_id: str, facts: dict[str, Any]) -> None:
+    """Publish what a run did as a table artifact of the current run."""
+    artifacts.job_table(job_id, facts)
+
+
+def cancel_from_prefect(_flow: Any, flow_run: Any, _state: Any) -> None:
+    """State hook: a run canceled in the Prefect UI cancels its job in our journal too."""
+    job_id = flow_run.parameters.get("job_id")
+    if not job_id:
+        return
+    with open_ledger(Settings()) as ledger:
+        ledger.request_cancel(str(job_id))
+
+
+def roots_to_visit(root_id: str | None) -> list[str]:
+    """Return the one root named, or the ids of all connected and managed roots, sorted.
+
+    Raises:
+        MissingError: the named root is not known.
+    """
+    with open_ledger(Settings()) as ledger:
+        roots = [ledger.root(root_id)] if root_id else ledger.roots()
+    return sorted(root.id for root in roots)
+
+
+def job_for_root(kind: JobKind, root_id: str) -> str:
+    """Create a job that concerns one whole root, and return its id."""
+    with open_ledger(Settings()) as ledger:
+        root = ledger.root(root_id)
+        job = Job(
+            id=str(uuid.uuid4()),
+            kind=kind,
+            account_id=root.account_id or ledger.local_account(),
+            status=JobStatus.PENDING,
+            source_url=root.url,
+            destination_url=root.url,
+            source_root_id=root.id,
+            destination_root_id=root.id,
+        )
+        return ledger.create_job(job).id
+
+
+def remember_index(job_id: str, tables: dict[str, TableRef]) -> None:
+    """Keep the references of what was indexed for a job, for the flow that enacts its plan."""
+    document = {name: asdict(ref) for name, ref in tables.items()}
+    text = json.dumps(document, sort_keys=True).encode()
+    open_lake(Settings().lake).write_blob(f"runs/{job_id}/index.json", text)
+
+
+def recall_index(job_id: str) -> dict[str, TableRef]:
+    """Return what `remember_index` kept.
+
+    Raises:
+        MissingError: the job was never indexed.
+    """
+    text = open_lake(Settings().lake).read_blob(f"runs/{job_id}/index.json")
+    return {name: TableRef(**ref) for name, ref in json.loads(text).items()}
+
+
+def report_counts(what: str, results: dict[str, Any]) -> None:
+    """Publish counts by root as a table artifact of the current run."""
+    artifacts.counts_table(what, results)
