@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 import typer
-from storage.opening import canonical_url, open_store
 
 from cli.following import followed
 from cli.organize import Json
@@ -13,6 +12,7 @@ from cli.session import open_session
 from models.domain.duplicates import DuplicateRow
 from models.domain.errors import FileOrganizerError
 from models.domain.jobs import JobKind
+from storage.opening import canonical_url, open_store
 from warehouse.schemas.arrow import to_rows
 from warehouse.store.parts import open_lake
 

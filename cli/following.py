@@ -8,10 +8,10 @@ from types import FrameType
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from tasks.ledger.ledger import Ledger
 
 from cli.output import err
 from models.domain.errors import FileOrganizerError
+from tasks.ledger.ledger import Ledger
 
 POLL_S = 0.25
 """Progress is recorded at most four times a second (DESIGN D11)."""

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from models.domain.job_view import job_view
 
 from cli.organize import Json
 from cli.output import emit_json, err, facts_table, fail, out, rows_table
 from cli.session import Session, open_session
 from models.domain.errors import FileOrganizerError
+from models.domain.job_view import job_view
 from models.domain.jobs import JobStatus
 
 TROUBLE = ("refused", "failed", "deferred")

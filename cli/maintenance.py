@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from storage.opening import canonical_url
 
 from cli.following import followed
 from cli.organize import Json
@@ -11,6 +10,7 @@ from cli.output import emit_json, facts_table, fail, out
 from cli.session import Session, open_session
 from models.domain.errors import FileOrganizerError
 from models.domain.jobs import JobKind
+from storage.opening import canonical_url
 
 Source = Annotated[
     str | None, typer.Argument(help="Folder or s3://bucket/prefix; every known one when not given.")

@@ -5,17 +5,17 @@ import uuid
 from typing import Annotated, Any
 
 import typer
-from models.domain.job_view import job_view
-from storage.opening import canonical_url, open_store
 
 from cli.following import followed
 from cli.output import emit_json, err, facts_table, fail, out
 from cli.preview import plan_document, show_plan
 from cli.session import Session, open_session
 from models.domain.errors import ConflictError, FileOrganizerError, InvalidError, MissingError
+from models.domain.job_view import job_view
 from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions
 from models.domain.organizing import TEMPLATES, ConflictPolicy, OnDuplicate, OperationType
 from models.domain.plans import Plan
+from storage.opening import canonical_url, open_store
 from warehouse.store.parts import open_lake
 
 MODES = ", ".join([*TEMPLATES, "custom"])

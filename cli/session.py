@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from deploy.embedded.addresses import ensure_stack, export
-from tasks.ledger.ledger import Ledger, open_ledger
-
 from cli.output import err
+from deploy.embedded.addresses import ensure_stack, export
 from models.settings import Settings
+from tasks.ledger.ledger import Ledger, open_ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,10 @@ from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.apply.task import apply_batch, begin_apply, finish_apply
-from tasks.publish.task import publish_catalog, publish_run
 
 from flows.batches import run_window
 from models.domain.jobs import JobStatus
+from tasks.apply.task import apply_batch, begin_apply, finish_apply
 from tasks.lifecycle.task import (
     JobRun,
     batch_ranges,
@@ -18,6 +17,7 @@ from tasks.lifecycle.task import (
     report_job,
     run_name,
 )
+from tasks.publish.task import publish_catalog, publish_run
 
 APPLIED = 0.95
 """Share of a job after which every operation is journaled as done, for progress."""

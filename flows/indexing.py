@@ -3,15 +3,14 @@
 import os
 from dataclasses import dataclass
 
-from tasks.categorize.task import categorize
-from tasks.dedupe.task import find_duplicates
-from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
-from tasks.manifest.task import list_manifest
-
 from flows.batches import run_window
 from models.domain.table_refs import TableRef
 from models.settings import Settings
+from tasks.categorize.task import categorize
+from tasks.dedupe.task import find_duplicates
+from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
 from tasks.lifecycle.task import JobRun, batch_ranges
+from tasks.manifest.task import list_manifest
 
 LISTED = 0.05
 """Share of a job that listing takes, for progress; measured on the sample collection."""

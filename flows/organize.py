@@ -3,11 +3,11 @@
 from typing import Any
 
 from prefect import flow
-from tasks.plan.task import approve_own_plan
 
 from flows.enact import enact
 from flows.propose import propose
 from tasks.lifecycle.task import cancel_from_prefect, run_name
+from tasks.plan.task import approve_own_plan
 
 
 @flow(

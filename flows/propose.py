@@ -2,7 +2,6 @@
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.plan.task import list_destination, make_plan, saved_plan
 
 from flows.indexing import FINGERPRINTED, index_root
 from models.domain.jobs import JobStatus
@@ -14,6 +13,7 @@ from tasks.lifecycle.task import (
     report_plan,
     run_name,
 )
+from tasks.plan.task import list_destination, make_plan, saved_plan
 
 
 def _waits(_run: JobRun) -> JobStatus:

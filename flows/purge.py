@@ -3,9 +3,9 @@
 from typing import Any
 
 from prefect import flow
-from tasks.apply.task import purge_trash
 
 from models.settings import Settings
+from tasks.apply.task import purge_trash
 from tasks.lifecycle.task import cancel_from_prefect, report_counts, roots_to_visit
 
 

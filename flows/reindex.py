@@ -4,7 +4,6 @@ from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.publish.task import publish_catalog, publish_run
 
 from flows.enact import APPLIED
 from flows.indexing import index_root
@@ -17,6 +16,7 @@ from tasks.lifecycle.task import (
     roots_to_visit,
     run_name,
 )
+from tasks.publish.task import publish_catalog, publish_run
 
 
 @flow(

@@ -4,11 +4,11 @@ from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.apply.task import make_undo, mark_undone
-from tasks.publish.task import publish_catalog, publish_run
 
 from flows.enact import APPLIED, carry_out, settle
+from tasks.apply.task import make_undo, mark_undone
 from tasks.lifecycle.task import cancel_from_prefect, held_job, report_job, run_name
+from tasks.publish.task import publish_catalog, publish_run
 
 
 @flow(

@@ -4,7 +4,6 @@ from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from tasks.verify.task import files_to_verify, summarize_verification, verify_batch
 
 from flows.batches import run_window
 from flows.enact import APPLIED
@@ -20,6 +19,7 @@ from tasks.lifecycle.task import (
     roots_to_visit,
     run_name,
 )
+from tasks.verify.task import files_to_verify, summarize_verification, verify_batch
 
 
 @flow(
