@@ -1,0 +1,181 @@
+"""Delta tables of the warehouse: appended once for each run, whatever is killed or repeated."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from models.domain.errors import BrokenError, BusyError
+from models.domain.warehouse_rows import RunStatus
+from warehouse.schemas.arrow import arrow_schema
+from warehouse.schemas.tables import PARTITION, PUBLISHED_RUNS, TABLES, WarehouseTable
+from warehouse.store.parts import Lake
+
+FOLDER = "warehouse"
+"""Where the tables live below the lake."""
+
+APPEND_ATTEMPTS = 8
+"""How often an append meets a conflict before it is called busy: a conflict means that another
+commit of the same run, or a creation, got in between, and one look at the table settles it."""
+
+COMMIT_RETRIES = 50
+"""Retries inside one commit when others commit first (Delta's own default is 15): two publishers
+committed 20 of 20 on disk and on S3 (DESIGN D8)."""
+
+Result = TypeVar("Result")
+
+
+def _described(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with each column's description where Delta's readers look for it."""
+    fields = [
+        field.with_metadata({b"comment": (field.metadata or {}).get(b"doc", b"")})
+        for field in schema
+    ]
+    return pa.schema(fields)
+
+
+class Warehouse:
+    """The tables below `<lake>/warehouse/`.
+
+    Rows are appended with an application transaction named after their run, so that a repeated
+    append finds its own and changes nothing, and two appends of one run at once conflict instead
+    of doubling it. What readers see is decided by `published_runs` alone.
+
+    Attributes:
+        lake: where the tables are.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+
+    def uri(self, name: str) -> str:
+        """Return the path or S3 URL of a table."""
+        return self.lake.path(f"{FOLDER}/{name}")
+
+    def append_once(self, table: WarehouseTable, rows: pa.Table, *, run_id: str) -> int:
+        """Append the rows of a run, unless they are there, and return how many were appended.
+
+        Args:
+            table: where to.
+            rows: (n,) rows of `table.row`; of one run, and the same ones whenever it is repeated.
+            run_id: the run; one append a table.
+
+        Raises:
+            BusyError: others commit without end.
+            BrokenError: the rows do not fit the table.
+        """
+        return self._settled(lambda: self._append_once(table, rows, run_id))
+
+    def rows_of(self, table: WarehouseTable, *, run_id: str) -> pa.Table:
+        """Return the rows at rest of one run, published or not, (n,) in no order."""
+        import pyarrow.compute as pc
+
+        dataset = self.dataset(table)
+        if dataset is None:
+            return arrow_schema(table.row).empty_table()
+        return dataset.to_table(filter=pc.field("run_id") == run_id)
+
+    def dataset(self, table: WarehouseTable) -> Any | None:
+        """Return the table's present version as a pyarrow dataset; None before its first row."""
+        delta = self._open(table)
+        return None if delta is None else delta.to_pyarrow_dataset(schema=arrow_schema(table.row))
+
+    def published(self) -> frozenset[str]:
+        """Return the runs whose rows are seen."""
+        dataset = self.dataset(PUBLISHED_RUNS)
+        if dataset is None:
+            return frozenset()
+        rows = dataset.to_table(columns=["run_id", "status"]).to_pylist()
+        return frozenset(row["run_id"] for row in rows if row["status"] == RunStatus.PUBLISHED)
+
+    def seen(self, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """Return what readers see, each table as a pyarrow dataset or an empty table.
+
+        The runs are read before the tables: whatever is published by then is there in full, and
+        stays as it was however long the datasets are read.
+
+        Args:
+            names: which tables; all without.
+        """
+        import pyarrow.compute as pc
+
+        published = sorted(self.published())
+        found: dict[str, Any] = {}
+        for table in TABLES:
+            if names is not None and table.name not in set(names):
+                continue
+            dataset = self.dataset(table)
+            if dataset is None:
+                found[table.name] = arrow_schema(table.row).empty_table()
+            elif table is PUBLISHED_RUNS:
+                found[table.name] = dataset
+            else:
+                values = pa.array(published, pa.string())
+                found[table.name] = dataset.filter(pc.field("run_id").isin(values))
+        return found
+
+    def _append_once(self, table: WarehouseTable, rows: pa.Table, run_id: str) -> int:
+        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
+
+        delta = self._open(table) or self._create(table)
+        if rows.num_rows == 0 or delta.transaction_version(run_id) is not None:
+            return 0
+        # The same snapshot that was asked is written to: a commit of this run that came in
+        # between is then a conflict (seen: of three at once, one wins and two are refused).
+        write_deltalake(
+            delta,
+            rows.cast(arrow_schema(table.row)),
+            mode="append",
+            writer_properties=WriterProperties(compression="ZSTD"),
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(run_id, 1)], max_commit_retries=COMMIT_RETRIES
+            ),
+        )
+        return rows.num_rows
+
+    def _settled(self, attempt: Callable[[], Result]) -> Result:
+        """Repeat an attempt while others commit first; each attempt looks afresh."""
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        conflict: Exception | None = None
+        for _ in range(APPEND_ATTEMPTS):
+            try:
+                return attempt()
+            except CommitFailedError as error:
+                conflict = error
+            except (OSError, DeltaError, pa.ArrowException) as error:
+                raise BrokenError(f"the warehouse cannot be written: {error}") from error
+        raise BusyError(f"others keep writing to the warehouse: {conflict}") from conflict
+
+    def _open(self, table: WarehouseTable) -> Any | None:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            return DeltaTable(self.uri(table.name), storage_options=self._options())
+        except TableNotFoundError:
+            return None
+
+    def _create(self, table: WarehouseTable) -> Any:
+        """Create a table, or open the one that somebody created just now."""
+        from deltalake import DeltaTable
+
+        return DeltaTable.create(
+            self.uri(table.name),
+            schema=_described(arrow_schema(table.row)),
+            mode="ignore",
+            partition_by=[PARTITION] if table.has_partitions else None,
+            name=table.name,
+            description=(table.row.__doc__ or "").strip(),
+            storage_options=self._options(),
+        )
+
+    def _options(self) -> dict[str, str] | None:
+        """Return what object storage must be told; credentials are AWS's usual ones."""
+        if not self.lake.url.startswith("s3://"):
+            return None
+        options = {"AWS_CONDITIONAL_PUT": "etag"}
+        if endpoint := self.lake.s3_endpoint_url:
+            options["AWS_ENDPOINT_URL"] = endpoint
+            options["AWS_ALLOW_HTTP"] = str(endpoint.startswith("http://")).lower()
+        return options
