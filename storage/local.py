@@ -1,0 +1,381 @@
+"""A folder on local disk as a store."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+from models.domain.errors import ExistsError, FileOrganizerError, MissingError, StaleError
+from models.domain.manifest import ContentHash, ListingProblem, ManifestRow
+from storage.folders import Folders
+from storage.hashing import hash_stream
+from storage.keys import check_folder, check_key, check_writable, printable, split_key
+from storage.listing import Walk, row_of, version_of
+from storage.local_names import NameRules
+from storage.os_errors import translated
+from storage.staging import Staging
+from storage.store import ExpectedContent, FolderFacts, RenameUnsupportedError, Store
+from storage.syscalls import FileReader, Syscalls
+
+_UNRENAMABLE = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
+_PERMISSIONS = 0o777
+
+
+class LocalStore(Store):
+    """Files below one folder, reached by descriptor only: no link on the way is ever followed.
+
+    Args:
+        path: the root, absolute.
+        url: its canonical URL.
+        syscalls: the operating system; tests put a crashing or forgetful one here.
+    """
+
+    def __init__(self, path: Path, *, url: str, syscalls: Syscalls | None = None) -> None:
+        self.url = url
+        self._syscalls = syscalls or Syscalls()
+        self._folders = Folders(os.fspath(path), self._syscalls)
+        self._staging = Staging(self._folders, self._syscalls)
+        self._names = NameRules(self._folders, self._syscalls)
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether `a` and `A` are one name here; found out once, without writing."""
+        return self._names.folds_case
+
+    @property
+    def normalizes_unicode(self) -> bool:
+        """Whether composed and decomposed characters are one name here."""
+        return self._names.normalizes_unicode
+
+    def identity(self) -> str:
+        """Return the file system's id and the root's inode."""
+        fd = self._folders.open_root()
+        try:
+            return f"{self._syscalls.filesystem_id(fd):x}-{self._syscalls.fstat(fd).st_ino}"
+        finally:
+            self._syscalls.close(fd)
+
+    # Reading
+
+    def _listed(self, folder: str, page_size: int) -> Iterator[ManifestRow | ListingProblem]:
+        del page_size  # pages are cut by the caller; a disk has no requests to save
+        root_fd = self._folders.open_root()
+        try:
+            yield from Walk(self._syscalls, root_fd).below(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise translated(error, folder or self.url) from error
+        finally:
+            self._syscalls.close(root_fd)
+
+    def stat(self, key: str) -> ManifestRow:
+        """Return one file; see `Store.stat`."""
+        return row_of(key, self._facts(key))
+
+    def file_mode(self, key: str) -> int | None:
+        """Return the permission bits; see `Store.file_mode`."""
+        return self._facts(key).st_mode & _PERMISSIONS
+
+    def _facts(self, key: str) -> os.stat_result:
+        folder, name = split_key(check_key(key))
+        try:
+            fd = self._folders.hold(folder)
+            try:
+                facts = self._syscalls.stat(name, dir_fd=fd)
+            finally:
+                self._folders.drop(fd)
+        except OSError as error:
+            raise translated(error, key) from error
+        return _regular(facts, key)
+
+    def _open_fd(self, key: str) -> int:
+        """Return a descriptor of a regular file.
+
+        Raises:
+            MissingError: no regular file is there.
+        """
+        folder, name = split_key(check_key(key))
+        try:
+            folder_fd = self._folders.hold(folder)
+            try:
+                fd = self._syscalls.open_file(name, os.O_RDONLY, dir_fd=folder_fd)
+            finally:
+                self._folders.drop(folder_fd)
+        except OSError as error:
+            if error.errno in {errno.ENXIO, errno.ELOOP} and folder == "":
+                raise MissingError(f"{printable(key)!r} is no regular file") from error
+            raise translated(error, key) from error
+        try:
+            _regular(self._syscalls.fstat(fd), key)
+        except BaseException:
+            self._syscalls.close(fd)
+            raise
+        return fd
+
+    def open(self, key: str, *, offset: int = 0) -> BinaryIO:
+        """Return a buffered stream; see `Store.open`."""
+        stream = self._syscalls.stream(self._open_fd(key))
+        if offset:
+            stream.seek(offset)
+        return stream
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Return a part of a file; see `Store.read_range`."""
+        with self.open(key, offset=start) as stream:
+            return stream.read(length)
+
+    def hash(self, key: str, *, expected_version: str | None = None) -> ContentHash:
+        """Return the hashes of one version; see `Store.hash`."""
+        fd = self._open_fd(key)
+        try:
+            before = version_of(self._syscalls.fstat(fd))
+            if expected_version not in {None, before}:
+                raise _changed(key)
+            md5, sha256, size_bytes = hash_stream(FileReader(self._syscalls, fd))
+            if version_of(self._syscalls.fstat(fd)) != before:
+                raise _changed(key)
+        except OSError as error:
+            raise translated(error, key) from error
+        finally:
+            self._syscalls.close(fd)
+        return ContentHash(md5=md5, sha256=sha256, size_bytes=size_bytes, version=before)
+
+    # Writing
+
+    def receive(
+        self,
+        source: Store,
+        source_key: str,
+        key: str,
+        *,
+        mark: str,
+        expected: ExpectedContent,
+        source_version: str,
+        modified_ns: int,
+    ) -> str:
+        """Copy, verify and publish a file; see `Store.receive`."""
+        del source_version  # the bytes themselves are compared
+        check_writable(key)
+        try:
+            return self._staging.receive(
+                source, source_key, key, mark=mark, expected=expected, modified_ns=modified_ns
+            )
+        except OSError as error:
+            raise translated(error, key) from error
+
+    def settle(self, mark: str, key: str) -> None:
+        """Drop an ownership mark; see `Store.settle`."""
+        try:
+            self._staging.settle(mark, check_writable(key))
+        except OSError as error:
+            raise translated(error, key) from error
+
+    def abandon(self, mark: str) -> None:
+        """Remove what an unpublished receive left; see `Store.abandon`."""
+        try:
+            self._staging.abandon(mark)
+        except OSError as error:
+            raise translated(error, mark) from error
+
+    def rename(self, source_key: str, key: str, *, version: str) -> str:
+        """Move a file by `renameat2(RENAME_NOREPLACE)`; see `Store.rename`."""
+        source_folder, source_name = split_key(check_writable(source_key))
+        folder, name = split_key(check_writable(key))
+        try:
+            source_fd = self._folders.hold(source_folder)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            return self._renamed_before(source_key, key, version, error)
+        except OSError as error:
+            raise translated(error, source_key) from error
+        try:
+            facts = _regular(self._syscalls.stat(source_name, dir_fd=source_fd), source_key)
+            if version_of(facts) != version:
+                raise _changed(source_key)
+            fd = self._hold_made(folder, key)
+            try:
+                self._publish_name(source_key, key, facts, fds=(source_fd, fd))
+                self._folders.changed(folder, fd)
+                if folder != source_folder:
+                    self._folders.changed(source_folder, source_fd)
+                return version_of(self._syscalls.stat(name, dir_fd=fd))
+            finally:
+                self._folders.drop(fd)
+        except FileNotFoundError as error:
+            return self._renamed_before(source_key, key, version, error)
+        except OSError as error:
+            raise translated(error, key) from error
+        finally:
+            self._folders.drop(source_fd)
+
+    def _hold_made(self, folder: str, key: str) -> int:
+        try:
+            return self._folders.hold_made(folder)
+        except (NotADirectoryError, FileExistsError) as error:
+            raise ExistsError(f"a file stands where {printable(key)!r} needs a folder") from error
+
+    def _publish_name(
+        self, source_key: str, key: str, facts: os.stat_result, *, fds: tuple[int, int]
+    ) -> None:
+        """Rename between two open folders, never over anything."""
+        source_name, name = split_key(source_key)[1], split_key(key)[1]
+        try:
+            self._syscalls.rename_new(source_name, name, dir_fd=fds[0], new_dir_fd=fds[1])
+        except FileExistsError:
+            there = self._syscalls.stat(name, dir_fd=fds[1])
+            is_itself = (there.st_dev, there.st_ino, there.st_nlink) == (
+                facts.st_dev,
+                facts.st_ino,
+                1,
+            )
+            if not is_itself or source_key == key:
+                raise
+            # One name, one link: the two spellings are one entry of a folder that folds names.
+            self._syscalls.rename_case(source_name, name, dir_fd=fds[0])
+        except OSError as error:
+            if error.errno not in _UNRENAMABLE:
+                raise
+            raise RenameUnsupportedError(
+                f"{printable(source_key)!r} cannot be renamed to {printable(key)!r} "
+                f"({error.strerror}); copy, verify and delete instead"
+            ) from error
+
+    def _renamed_before(self, source_key: str, key: str, version: str, error: OSError) -> str:
+        """Return the version of a file that an earlier, interrupted call renamed.
+
+        A rename keeps inode and modification time.
+
+        Raises:
+            MissingError: it did not; the source is gone.
+        """
+        folder, name = split_key(key)
+        try:
+            fd = self._folders.hold(folder)
+            try:
+                facts = self._syscalls.stat(name, dir_fd=fd)
+                if not version_of(facts).startswith(version.rpartition("-")[0] + "-"):
+                    raise MissingError(f"{printable(source_key)!r} is not there") from error
+                self._folders.changed(folder, fd)
+            finally:
+                self._folders.drop(fd)
+            self._changed_if_there(split_key(source_key)[0])
+        except OSError as missing:
+            raise translated(error, source_key) from missing
+        return version_of(facts)
+
+    def _changed_if_there(self, folder: str) -> None:
+        try:
+            fd = self._folders.hold(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        try:
+            self._folders.changed(folder, fd)
+        finally:
+            self._folders.drop(fd)
+
+    def delete(self, key: str, *, version: str) -> None:
+        """Remove a file if it is still that version; see `Store.delete`."""
+        folder, name = split_key(check_writable(key))
+        try:
+            fd = self._folders.hold(folder)
+            try:
+                facts = _regular(self._syscalls.stat(name, dir_fd=fd), key)
+                if version_of(facts) != version:
+                    raise _changed(key)
+                self._syscalls.unlink(name, dir_fd=fd)
+                self._folders.changed(folder, fd)
+            finally:
+                self._folders.drop(fd)
+        except OSError as error:
+            raise translated(error, key) from error
+
+    def set_times(self, key: str, modified_ns: int) -> str:
+        """Set the modification time; see `Store.set_times`."""
+        check_writable(key)
+        fd = self._open_fd(key)
+        try:
+            self._syscalls.set_facts(fd, mode=None, modified_ns=modified_ns)
+            self._syscalls.fsync(fd)
+            return version_of(self._syscalls.fstat(fd))
+        except OSError as error:
+            raise translated(error, key) from error
+        finally:
+            self._syscalls.close(fd)
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Sync each changed folder once, at the exit; see `Store.batch`."""
+        return self._folders.batch()
+
+    # Folders
+
+    def folder_facts(self, key: str) -> FolderFacts | None:
+        """Return mode and time of a folder; see `Store.folder_facts`."""
+        try:
+            fd = self._folders.hold(check_folder(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise translated(error, key) from error
+        try:
+            facts = self._syscalls.fstat(fd)
+        finally:
+            self._folders.drop(fd)
+        return FolderFacts(mode=stat.S_IMODE(facts.st_mode), modified_ns=facts.st_mtime_ns)
+
+    def restore_folder(self, key: str, facts: FolderFacts) -> None:
+        """Make a folder as it was; see `Store.restore_folder`."""
+        try:
+            fd = self._hold_made(check_folder(key), key)
+            try:
+                self._syscalls.set_facts(fd, mode=facts.mode, modified_ns=facts.modified_ns)
+                self._folders.changed(key, fd)
+            finally:
+                self._folders.drop(fd)
+        except OSError as error:
+            raise translated(error, key) from error
+
+    def prune_folder(self, key: str) -> bool:
+        """Remove an empty folder; see `Store.prune_folder`."""
+        folder, name = split_key(check_writable(key))
+        try:
+            fd = self._folders.hold(folder)
+            try:
+                self._syscalls.rmdir(name, dir_fd=fd)
+                self._folders.forget(key)
+                self._folders.changed(folder, fd)
+            finally:
+                self._folders.drop(fd)
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTEMPTY, errno.ENOTDIR, errno.EEXIST}:
+                return False
+            raise translated(error, key) from error
+        return True
+
+    def tidy(self) -> None:
+        """Remove our own folders where they are empty; see `Store.tidy`."""
+        try:
+            self._staging.tidy()
+        except OSError as error:
+            raise translated(error, self.url) from error
+
+    def close(self) -> None:
+        """Close the root's descriptor."""
+        self._folders.close()
+
+
+def _regular(facts: os.stat_result, key: str) -> os.stat_result:
+    """Return the facts when they are those of a regular file.
+
+    Raises:
+        MissingError: they are not.
+    """
+    if not stat.S_ISREG(facts.st_mode):
+        raise MissingError(f"{printable(key)!r} is no regular file")
+    return facts
+
+
+def _changed(key: str) -> FileOrganizerError:
+    return StaleError(f"{printable(key)!r} changed since it was planned; plan again")
