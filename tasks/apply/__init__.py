@@ -1,0 +1,1 @@
+"""Apply: carry out an approved plan, journaled and resumable; undo it; empty the trash."""

@@ -1,0 +1,327 @@
+"""One operation on storage: staged, completed, or taken back; the journal is not known here."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from models.domain.errors import (
+    BrokenError,
+    ConflictError,
+    ExistsError,
+    MissingError,
+    StaleError,
+)
+from models.domain.operations import REMOVE, Operation, OperationState, Outcome
+from models.domain.plans import Action
+from storage.store import RenameUnsupportedError, Store
+from tasks.apply import evidence
+from tasks.apply.evidence import GrowingError, RootGoneError
+from tasks.apply.planned import trash_key
+
+
+class Carrier:
+    """Carries out operations between the roots it was given.
+
+    Every method may be repeated after a crash at any point: what was already done is recognized
+    from storage alone, by content, by the store's ownership mark, and never by a name's existence.
+
+    Args:
+        stores: root URL to store; every URL that the operations name.
+    """
+
+    def __init__(self, stores: Mapping[str, Store]) -> None:
+        self._stores = stores
+
+    def may_rename(self, operation: Operation) -> bool:
+        """Return whether the operation may be one atomic step of the storage."""
+        is_one_root = operation.source_url == operation.destination_url
+        return (
+            operation.action != Action.COPY
+            and is_one_root
+            and self._stores[operation.source_url].can_rename
+        )
+
+    def check(self, operation: Operation) -> None:
+        """Read the preconditions of an operation again without touching anything.
+
+        Raises:
+            FileOrganizerError: it must not be carried out, and why.
+        """
+        if operation.action == Action.ASSIGN:
+            return
+        try:
+            if operation.action == Action.TRASH:
+                evidence.last_copy_proof(self._stores, operation)
+            else:
+                evidence.confirmed_version(self._source(operation), operation)
+        except MissingError:
+            self._already_there(operation)
+
+    def stage(self, operation: Operation) -> Outcome:
+        """Return what became of an open operation up to where the journal must hear of it.
+
+        `done` where storage has one atomic step for it; `copied` where the destination is published
+        and verified and the source is still there, so that `complete` carries on.
+
+        Raises:
+            FileOrganizerError: it must not or could not be carried out; the source is intact.
+        """
+        if operation.action == Action.ASSIGN:
+            return _outcome(operation, OperationState.DONE)
+        if operation.action == REMOVE:
+            return self._remove(operation)
+        is_self = operation.source_url == operation.destination_url and (
+            operation.source_key == operation.destination_key
+        )
+        if is_self:
+            raise ConflictError("source and destination are one file")
+        if operation.action == Action.TRASH:
+            return self._trash(operation)
+        return self._transfer(operation)
+
+    def complete(self, operation: Operation) -> Outcome:
+        """Return what became of a `copied` operation, after its source was removed.
+
+        The destination is looked at again first, and the source goes only while it is what was
+        planned; a keeper must still be there. Otherwise the copy is taken back.
+
+        Raises:
+            FileOrganizerError: the source stays, and why.
+        """
+        try:
+            version = self._source_removed(operation)
+        except RootGoneError:
+            raise
+        except (ConflictError, BrokenError):
+            self._settle(operation)
+            raise
+        self._settle(operation)
+        return _outcome(operation, OperationState.DONE, version, operation.receipt)
+
+    def unstage(self, operation: Operation) -> None:
+        """Put back what `stage` did to an operation that the journal still calls planned."""
+        if operation.action in {Action.ASSIGN, REMOVE}:
+            return
+        store = self._stores[operation.destination_url]
+        key = operation.destination_key
+        is_source_there = evidence.stat(self._source(operation), operation.source_key) is not None
+        if is_source_there and evidence.stat(store, key) is not None:
+            with contextlib.suppress(ConflictError, MissingError):
+                # The key is taken, so this writes nothing: it only tells whether it is ours.
+                self._take_back(operation, self._received(operation))
+                self._settle(operation)
+        elif not is_source_there and self.may_rename(operation):
+            version = evidence.holds(store, key, operation)
+            if version is not None:
+                self._carry(store, operation, key, operation.source_key, version)
+        store.abandon(operation.mark)
+
+    def _source(self, operation: Operation) -> Store:
+        return self._stores[operation.source_url]
+
+    def _transfer(self, operation: Operation) -> Outcome:
+        try:
+            if self.may_rename(operation):
+                with contextlib.suppress(RenameUnsupportedError):
+                    return self._rename(operation)
+            version = self._received(operation)
+        except MissingError:
+            return self._already_there(operation)
+        return _outcome(operation, OperationState.COPIED, version, operation.receipt)
+
+    def _rename(self, operation: Operation) -> Outcome:
+        """Rename within a root; a version that differs is believed only after a full read."""
+        store = self._source(operation)
+        source, destination = operation.source_key, operation.destination_key
+        try:
+            new = store.rename(source, destination, version=operation.version)
+        except StaleError:
+            version = evidence.confirmed_version(store, operation)
+            try:
+                new = store.rename(source, destination, version=version)
+            except StaleError as error:
+                raise GrowingError("the file is still being written") from error
+        return _outcome(operation, OperationState.DONE, new, operation.receipt)
+
+    def _received(self, operation: Operation) -> str:
+        """Return the version of our verified copy: made now, or recognized by its mark."""
+        source = self._source(operation)
+        try:
+            return self._stores[operation.destination_url].receive(
+                source,
+                operation.source_key,
+                operation.destination_key,
+                mark=operation.mark,
+                expected=operation,
+                source_version=operation.version,
+                modified_ns=operation.modified_ns,
+            )
+        except StaleError as error:
+            evidence.confirmed_version(source, operation)  # says what is wrong, if anything is
+            raise GrowingError("the file is still being written") from error
+
+    def _already_there(self, operation: Operation) -> Outcome:
+        """Return how far an operation is whose source is gone: its content is at the destination.
+
+        Raises:
+            MissingError: it is not; somebody else took the source away.
+        """
+        if operation.action == REMOVE:
+            return _outcome(operation, OperationState.DONE, None, operation.receipt)
+        store = self._stores[operation.destination_url]
+        version = evidence.holds(store, operation.destination_key, operation)
+        if version is None or operation.action == Action.COPY:
+            evidence.require_root(self._source(operation))
+            raise MissingError("the source is gone")
+        is_renamed = self.may_rename(operation)
+        state = OperationState.DONE if is_renamed else OperationState.COPIED
+        return _outcome(operation, state, version, operation.receipt)
+
+    def _trash(self, operation: Operation) -> Outcome:
+        """Move a duplicate to the trash, proving before and after that its content lives on."""
+        try:
+            version, keeper = evidence.last_copy_proof(self._stores, operation)
+        except MissingError:
+            return self._prove_again(operation, self._already_there(operation))
+        receipt = evidence.receipt_of(operation, version, keeper)
+        outcome = self._transfer(replace(operation, version=version, receipt=receipt))
+        is_moved = outcome.state is OperationState.DONE
+        if is_moved and keeper is not None and not evidence.is_still(self._stores, keeper):
+            return self._prove_again(operation, outcome)
+        return outcome
+
+    def _prove_again(self, operation: Operation, outcome: Outcome) -> Outcome:
+        """Return the outcome of a member that lies in the trash with a fresh proof.
+
+        Raises:
+            ConflictError: the keeper is gone or changed; the member was brought back.
+        """
+        version = outcome.destination_version or ""
+        try:
+            keeper = evidence.find_keeper(self._stores, operation)
+        except ConflictError:
+            store, key = self._source(operation), operation.destination_key
+            self._carry(store, operation, key, operation.source_key, version)
+            raise
+        return replace(outcome, receipt=evidence.receipt_of(operation, version, keeper))
+
+    def _remove(self, operation: Operation) -> Outcome:
+        """Delete a copy for good; its content was read in the keeper a moment ago."""
+        try:
+            version, keeper = evidence.last_copy_proof(self._stores, operation)
+            if keeper is not None and not evidence.is_still(self._stores, keeper):
+                raise ConflictError("the file to keep changed meanwhile, so this copy stays")
+            self._source(operation).delete(operation.source_key, version=version)
+        except MissingError:
+            return self._already_there(operation)
+        receipt = evidence.receipt_of(operation, version, keeper)
+        return _outcome(operation, OperationState.DONE, None, receipt)
+
+    def _source_removed(self, operation: Operation) -> str:
+        """Return the destination's version after the source of a copied operation is gone."""
+        is_source_there = evidence.stat(self._source(operation), operation.source_key) is not None
+        version = self._recheck(operation, is_source_there=is_source_there)
+        if operation.action != Action.COPY and is_source_there:
+            try:
+                self._require_keeper(operation)
+                self._delete_source(operation)
+            except ConflictError:
+                self._take_back(operation, version)
+                raise
+        return version
+
+    def _take_back(self, operation: Operation, version: str) -> None:
+        """Remove our copy at the destination: for good while the source has its content.
+
+        Where the source was edited meanwhile, the copy may hold the last of the planned bytes, so
+        it goes to the job's trash.
+        """
+        store = self._stores[operation.destination_url]
+        key = operation.destination_key
+        if evidence.holds(self._source(operation), operation.source_key, operation) is not None:
+            store.delete(key, version=version)
+        else:
+            # Where even the trash is taken it stays: nothing is lost, and the outcome tells.
+            with contextlib.suppress(ExistsError):
+                self._carry(store, operation, key, trash_key(operation.job_id, key), version)
+
+    def _settle(self, operation: Operation) -> None:
+        """Drop what storage keeps to recognize our copy; the journal knows it, or it is gone."""
+        store = self._stores[operation.destination_url]
+        store.settle(operation.mark, operation.destination_key)
+
+    def _recheck(self, operation: Operation, *, is_source_there: bool) -> str:
+        """Return the destination's version; it must have the content while the source goes."""
+        store = self._stores[operation.destination_url]
+        row = evidence.stat(store, operation.destination_key)
+        if row is not None and row.version == operation.destination_version:
+            return row.version
+        version = row and evidence.holds(store, operation.destination_key, operation)
+        if version:
+            return version
+        if row is not None and not is_source_there:
+            return row.version  # moved, and edited by somebody since
+        evidence.require_root(store)
+        what = "vanished" if row is None else "was changed"
+        raise BrokenError(f"the copy at the destination {what} before the source was removed")
+
+    def _require_keeper(self, operation: Operation) -> None:
+        """Look for the keeper once more before the member of a copied removal goes."""
+        if operation.action != Action.TRASH:
+            return
+        receipt = operation.receipt or {}
+        row = None
+        if "kept_key" in receipt:
+            row = evidence.stat(self._stores[receipt["kept_url"]], receipt["kept_key"])
+        if row is None or row.version != receipt["kept_version"]:
+            evidence.find_keeper(self._stores, operation)
+
+    def _delete_source(self, operation: Operation) -> None:
+        """Delete the source while it is what was planned.
+
+        Raises:
+            StaleError: it was changed meanwhile.
+        """
+        store = self._source(operation)
+        try:
+            store.delete(operation.source_key, version=operation.version)
+        except MissingError:
+            return
+        except StaleError:
+            try:
+                version = evidence.confirmed_version(store, operation)
+                store.delete(operation.source_key, version=version)
+            except MissingError:
+                return
+
+    def _carry(
+        self, store: Store, operation: Operation, key: str, new_key: str, version: str
+    ) -> None:
+        """Move the operation's content within a root, backwards; repeatable like everything."""
+        if store.can_rename:
+            with contextlib.suppress(RenameUnsupportedError):
+                store.rename(key, new_key, version=version)
+                return
+        mark = f"{operation.mark}-back"
+        store.receive(
+            store,
+            key,
+            new_key,
+            mark=mark,
+            expected=operation,
+            source_version=version,
+            modified_ns=operation.modified_ns,
+        )
+        store.settle(mark, new_key)
+        store.delete(key, version=version)
+
+
+def _outcome(
+    operation: Operation,
+    state: OperationState,
+    version: str | None = None,
+    receipt: dict[str, str] | None = None,
+) -> Outcome:
+    return Outcome(
+        seq=operation.seq, state=state, destination_version=version, receipt=receipt, error=None
+    )

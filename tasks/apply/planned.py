@@ -1,0 +1,143 @@
+"""From an approved plan to the journal's first rows; nothing is touched here."""
+
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+from models.domain.errors import InvalidError
+from models.domain.operations import FolderRow, Operation, OperationState
+from models.domain.plans import WRITING, Action, ApprovedPlan, Move
+from storage.keys import TRASH
+from storage.store import Store
+from warehouse.schemas.arrow import to_rows
+
+KEEPER_URL = "keeper_url"
+"""Receipt: root of a further place where the keeper may be, as where the plan moves it."""
+
+KEEPER_AT = "keeper_at"
+"""Receipt: key of that place."""
+
+CONSENT = "consent"
+"""Receipt: why a removal needs no living copy, in words; only a purge by age has it."""
+
+_JOURNALED = frozenset({*WRITING, Action.ASSIGN})
+
+
+def trash_key(job_id: str, key: str) -> str:
+    """Return where a file goes when it is trashed, below the root it lives in."""
+    return f"{TRASH}/{job_id}/{key}"
+
+
+def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
+    """Return the journal's rows of a plan: every move that writes, in the plan's order.
+
+    `seq` is the plan's, so what stays (skips and refusals of the plan) leaves gaps. A move without
+    known content is journaled as refused: nobody could prove afterwards that it arrived.
+
+    Args:
+        approved: the plan somebody approved.
+        moves: (n,) rows of `Move`, any order.
+
+    Returns:
+        At most (n,) operations sorted by `seq`.
+
+    Raises:
+        InvalidError: the members of a unit do not follow each other; a move has no destination.
+    """
+    rows = sorted(to_rows(moves, Move), key=lambda row: row.seq)
+    writing = [row for row in rows if row.action in _JOURNALED]
+    _check_units(writing)
+    keepers = {
+        row.source_key: row.destination_key
+        for row in writing
+        if row.action == Action.MOVE and row.destination_key is not None
+    }
+    return [_operation(approved, row, keepers) for row in writing]
+
+
+def _check_units(rows: Iterable[Move]) -> None:
+    """Refuse a plan that scatters a unit: it could not be applied as one."""
+    finished: set[str] = set()
+    current = ""
+    for row in rows:
+        if row.unit_id != current:
+            if row.unit_id and row.unit_id in finished:
+                raise InvalidError(f"the plan scatters unit {row.unit_id}; make a new plan")
+            finished.add(current)
+            current = row.unit_id
+
+
+def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str]) -> Operation:
+    plan = approved.plan
+    destination_root, destination_key = plan.destination_url, row.destination_key
+    source_root = plan.source_url
+    receipt: dict[str, str] | None = None
+    if row.action == Action.DISPLACE:
+        source_root = plan.destination_url
+    if row.action == Action.TRASH:
+        destination_root = plan.source_url
+        if row.keeper_key in keepers:
+            receipt = {KEEPER_URL: plan.destination_url, KEEPER_AT: keepers[row.keeper_key]}
+    if destination_key is None:
+        if row.action not in {Action.TRASH, Action.DISPLACE}:
+            raise InvalidError(f"the plan's row {row.seq} has no destination; make a new plan")
+        destination_key = trash_key(plan.job_id, row.source_key)
+    is_known = row.sha256 is not None or row.action == Action.ASSIGN
+    return Operation(
+        job_id=plan.job_id,
+        seq=row.seq,
+        unit_id=row.unit_id,
+        action=row.action,
+        source_url=source_root,
+        source_key=row.source_key,
+        destination_url=destination_root,
+        destination_key=destination_key,
+        size_bytes=row.size_bytes,
+        modified_ns=row.modified_ns,
+        sha256=row.sha256 or "",
+        version=row.version,
+        keeper_key=row.keeper_key,
+        state=OperationState.PLANNED if is_known else OperationState.REFUSED,
+        receipt=receipt,
+        error=None if is_known else "its content is not known, so its arrival could not be proven",
+        reason=row.reason,
+    )
+
+
+def parents(key: str) -> list[str]:
+    """Return the folders above a key, nearest first, the root ("") last."""
+    parts = key.split("/")[:-1]
+    return ["/".join(parts[:depth]) for depth in range(len(parts), -1, -1)]
+
+
+def folder_rows(stores: Iterable[Store], operations: Sequence[Operation]) -> list[FolderRow]:
+    """Return the facts of every folder the operations may change, as they are now.
+
+    Args:
+        stores: the roots that the operations name.
+        operations: what is going to be done; called before anything is.
+
+    Returns:
+        One row for each root and folder, sorted; a storage without folders has none.
+    """
+    by_url = {store.url: store for store in stores}
+    keys: dict[str, set[str]] = {}
+    for operation in operations:
+        if operation.action == Action.ASSIGN:
+            continue
+        keys.setdefault(operation.source_url, set()).update(parents(operation.source_key))
+        keys.setdefault(operation.destination_url, set()).update(parents(operation.destination_key))
+    return [_folder_row(by_url[url], key) for url in sorted(keys) for key in sorted(keys[url])]
+
+
+def _folder_row(store: Store, key: str) -> FolderRow:
+    facts = store.folder_facts(key)
+    if facts is None:
+        return FolderRow(key=key, url=store.url, existed=False)
+    return FolderRow(
+        key=key,
+        url=store.url,
+        existed=True,
+        mode=facts.mode,
+        modified_ns=facts.modified_ns,
+    )

@@ -1,0 +1,1 @@
+"""Verify: read everything again and compare with what was recorded (bit rot)."""
