@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 import models.tables
 from deploy.embedded.postgres import EmbeddedPostgres
@@ -150,7 +150,7 @@ def _locked(url: str) -> Generator[Connection]:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             yield connection
-    except sqlalchemy.exc.ArgumentError as error:
+    except ArgumentError as error:
         raise InvalidError(f"this is no database URL: {error}") from error
     except CommandError as error:
         raise InvalidError(f"migrations: {error}") from error

@@ -44,7 +44,14 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
             JobStatus.CANCELED,
         }
     ),
-    JobStatus.CANCELING: frozenset({JobStatus.CANCELED, JobStatus.FAILED, JobStatus.COMPLETED}),
+    JobStatus.CANCELING: frozenset(
+        {
+            JobStatus.CANCELED,
+            JobStatus.FAILED,
+            JobStatus.COMPLETED,  # asked to stop after its last safe point
+            JobStatus.COMPLETED_WITH_ERRORS,
+        }
+    ),
     JobStatus.COMPLETED: frozenset({JobStatus.UNDONE}),
     JobStatus.COMPLETED_WITH_ERRORS: frozenset({JobStatus.UNDONE}),
     JobStatus.FAILED: frozenset({JobStatus.RUNNING, JobStatus.UNDONE}),  # a retry; an undo
@@ -119,3 +126,13 @@ class Job:
     created_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    attempt: int = 1
+    """Raised by a retry; each attempt has exactly one terminal event."""
+    cancel_requested_at: datetime | None = None
+    progress_at: datetime | None = None
+    """When progress was last told."""
+    running_since: datetime | None = None
+    """When it last began to run, which a wait for approval or for a worker may separate from
+    `started_at`; rates are counted from here."""
+    running_from_ratio: float = 0.0
+    """Share that was done by then."""

@@ -1,9 +1,9 @@
 """What all tables share: one metadata, names of constraints, and how Python types are stored."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from sqlalchemy import BigInteger, Boolean, Double, Integer, MetaData, Text, func, text
+from sqlalchemy import BigInteger, Boolean, Double, Integer, MetaData, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
@@ -33,6 +33,11 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         list[str]: ARRAY(Text()),
     }
+
+
+def table_of(row_type: type[Base]) -> Table:
+    """Return the table of a row type, for statements that need no rows as objects."""
+    return cast("Table", row_type.__table__)
 
 
 def identifier(comment: str = "Identity.") -> MappedColumn[str]:

@@ -138,7 +138,7 @@ class OrganizationPlanRow(Base):
         CheckConstraint(
             "(approved_by IS NULL) = (approved_at IS NULL)", name="approval_whole_or_absent"
         ),
-        Index("idx_plans_job", "job_id", text("created_at DESC")),
+        Index("idx_plans_job", "job_id", text("saved_at DESC")),
         {"comment": "Plans, the previews of jobs; the newest of a job is the one that counts."},
     )
 
@@ -154,7 +154,11 @@ class OrganizationPlanRow(Base):
     moves: Mapped[dict[str, Any]] = mapped_column(
         comment="Reference to the moves in the lake: uri, table, rows, sha256."
     )
-    created_at: Mapped[datetime] = created()
+    created_at: Mapped[datetime] = created("When it was made, by the clock of its maker.")
+    saved_at: Mapped[datetime] = mapped_column(
+        server_default=text("clock_timestamp()"),
+        comment="When it was stored; the newest of a job counts.",
+    )
     approved_by: Mapped[str | None] = mapped_column(comment="Who approved it.")
     approved_at: Mapped[datetime | None] = mapped_column(comment="When it was approved.")
 

@@ -7,7 +7,8 @@ BEGIN
         WHEN 'pending' THEN NEW.status IN ('running', 'canceled', 'failed')
         WHEN 'running' THEN NEW.status IN
             ('pending', 'canceling', 'completed', 'completed_with_errors', 'failed', 'canceled')
-        WHEN 'canceling' THEN NEW.status IN ('canceled', 'failed', 'completed')
+        WHEN 'canceling' THEN NEW.status IN
+            ('canceled', 'failed', 'completed', 'completed_with_errors')
         WHEN 'completed' THEN NEW.status = 'undone'
         WHEN 'completed_with_errors' THEN NEW.status = 'undone'
         WHEN 'failed' THEN NEW.status IN ('running', 'undone')

@@ -400,13 +400,14 @@ CREATE TABLE organization_plans (
     totals JSONB NOT NULL,
     moves JSONB NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    saved_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     approved_by TEXT,
     approved_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_organization_plans PRIMARY KEY (id),
     CONSTRAINT approval_whole_or_absent CHECK ((approved_by IS NULL) = (approved_at IS NULL)),
     CONSTRAINT fk_organization_plans_job_id FOREIGN KEY(job_id) REFERENCES organization_jobs (id) ON DELETE CASCADE
 );
-CREATE INDEX idx_plans_job ON organization_plans (job_id, created_at DESC);
+CREATE INDEX idx_plans_job ON organization_plans (job_id, saved_at DESC);
 COMMENT ON TABLE organization_plans IS 'Plans, the previews of jobs; the newest of a job is the one that counts.';
 COMMENT ON COLUMN organization_plans.id IS 'Identity.';
 COMMENT ON COLUMN organization_plans.job_id IS 'Job.';
@@ -416,7 +417,8 @@ COMMENT ON COLUMN organization_plans.destination_url IS 'Root of the destination
 COMMENT ON COLUMN organization_plans.options IS 'What was chosen.';
 COMMENT ON COLUMN organization_plans.totals IS 'Sums over the moves.';
 COMMENT ON COLUMN organization_plans.moves IS 'Reference to the moves in the lake: uri, table, rows, sha256.';
-COMMENT ON COLUMN organization_plans.created_at IS 'When the row was made.';
+COMMENT ON COLUMN organization_plans.created_at IS 'When it was made, by the clock of its maker.';
+COMMENT ON COLUMN organization_plans.saved_at IS 'When it was stored; the newest of a job counts.';
 COMMENT ON COLUMN organization_plans.approved_by IS 'Who approved it.';
 COMMENT ON COLUMN organization_plans.approved_at IS 'When it was approved.';
 

@@ -1,0 +1,146 @@
+"""From rows to the domain's nouns and back; rows go no further than who read them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from models.domain.duplicates import KeepRule
+from models.domain.job_events import JobEvent
+from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions
+from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
+from models.domain.plans import Plan, PlanTotals
+from models.domain.storage_roots import RootKind, StorageRoot
+from models.domain.table_refs import TableRef
+
+
+def options_document(options: OrganizeOptions) -> dict[str, Any]:
+    """Return options as the JSON document stored."""
+    return asdict(options)
+
+
+def options_from(document: Mapping[str, Any]) -> OrganizeOptions:
+    """Return the options of a stored document; what an older one lacks has its default."""
+    known: dict[str, Any] = {
+        name: value for name, value in document.items() if name in OrganizeOptions.__slots__
+    }
+    for name, kind in (
+        ("operation", OperationType),
+        ("on_duplicate", OnDuplicate),
+        ("conflict", ConflictPolicy),
+    ):
+        if name in known:
+            known[name] = kind(known[name])
+    if "keep_rules" in known:
+        known["keep_rules"] = tuple(KeepRule(rule) for rule in known["keep_rules"])
+    for name in ("protected", "preferred"):
+        if name in known:
+            known[name] = tuple(known[name])
+    return OrganizeOptions(**known)
+
+
+def job_values(job: Job) -> dict[str, Any]:
+    """Return the column values of a new job; its account is the caller's business."""
+    return {
+        "id": job.id,
+        "kind": job.kind.value,
+        "status": job.status.value,
+        "source_path": job.source_url,
+        "destination_path": job.destination_url,
+        "source_root_id": job.source_root_id,
+        "destination_root_id": job.destination_root_id,
+        "organization_mode": job.options.mode,
+        "operation_type": job.options.operation.value,
+        "options": options_document(job.options),
+        "target_job_id": job.target_job_id,
+        "files_total": job.files_total,
+        "bytes_total": job.bytes_total,
+    }
+
+
+def job_from(row: Mapping[Any, Any]) -> Job:
+    """Return a job from a row of `organization_jobs`."""
+    return Job(
+        id=row["id"],
+        kind=JobKind(row["kind"]),
+        account_id=row["user_id"],
+        status=JobStatus(row["status"]),
+        source_url=row["source_path"],
+        destination_url=row["destination_path"],
+        source_root_id=row["source_root_id"],
+        destination_root_id=row["destination_root_id"],
+        options=options_from(row["options"]),
+        **{name: row[name] for name in _SAME_NAME},
+    )
+
+
+_SAME_NAME = (
+    "target_job_id",
+    "files_total",
+    "bytes_total",
+    "files_processed",
+    "files_moved",
+    "duplicates_found",
+    "errors_count",
+    "progress_ratio",
+    "phase",
+    "error",
+    "plan_hash",
+    "created_at",
+    "started_at",
+    "completed_at",
+    "attempt",
+    "cancel_requested_at",
+    "progress_at",
+    "running_since",
+    "running_from_ratio",
+)
+"""Fields of a job that are columns of the same name and type."""
+
+
+def plan_values(plan: Plan) -> dict[str, Any]:
+    """Return the column values of a plan."""
+    return {
+        "id": plan.id,
+        "job_id": plan.job_id,
+        "plan_hash": plan.plan_hash,
+        "source_url": plan.source_url,
+        "destination_url": plan.destination_url,
+        "options": options_document(plan.options),
+        "totals": asdict(plan.totals),
+        "moves": asdict(plan.moves),
+        "created_at": plan.created_at,
+    }
+
+
+def plan_from(row: Mapping[Any, Any]) -> Plan:
+    """Return a plan from a row of `organization_plans`."""
+    return Plan(
+        id=row["id"],
+        job_id=row["job_id"],
+        source_url=row["source_url"],
+        destination_url=row["destination_url"],
+        options=options_from(row["options"]),
+        totals=PlanTotals(**row["totals"]),
+        moves=TableRef(**row["moves"]),
+        plan_hash=row["plan_hash"],
+        created_at=row["created_at"],
+    )
+
+
+def root_from(row: Mapping[Any, Any]) -> StorageRoot:
+    """Return a storage root from a row of `storage_roots`."""
+    return StorageRoot(
+        id=row["id"], account_id=row["user_id"], kind=RootKind(row["kind"]), url=row["url"]
+    )
+
+
+def event_from(row: Mapping[Any, Any]) -> JobEvent:
+    """Return an event from a row of `job_events`."""
+    return JobEvent(
+        job_id=row["job_id"],
+        seq=row["seq"],
+        attempt=row["attempt"],
+        kind=row["kind"],
+        data=row["data"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,42 @@
+"""Statements that both doors to these tables need: the pipeline's ledger and the dispatcher."""
+
+from typing import Any
+
+from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+APPEND_EVENT: TextClause = text("""
+WITH job AS (
+    UPDATE organization_jobs SET progress_seq = progress_seq + 1 WHERE id = :job_id
+    RETURNING id, progress_seq, attempt)
+INSERT INTO job_events (job_id, seq, attempt, kind, data)
+SELECT id, progress_seq, attempt, :kind,
+       :data || jsonb_build_object('job_id', id, 'seq', progress_seq)
+  FROM job
+RETURNING seq
+""").bindparams(bindparam("job_id", type_=UUID(as_uuid=False)), bindparam("data", type_=JSONB()))
+"""Append one event. The job's row counts and is locked until the commit, so numbers have no gaps
+and readers see them in order. Parameters: job_id, kind, data. Returns seq; nothing if no job."""
+
+LAUNCH: TextClause = text("""
+WITH job AS (
+    UPDATE organization_jobs
+       SET launches = launches + 1, relaunches = :relaunches, relaunch_after = :relaunch_after
+     WHERE id = :job_id RETURNING id, launches)
+INSERT INTO outbox_events (job_id, launch_no, payload)
+SELECT id, launches, jsonb_build_object('deployment', CAST(:deployment AS text)) FROM job
+RETURNING id
+""").bindparams(bindparam("job_id", type_=UUID(as_uuid=False)))
+"""Ask for a flow run of a job. Parameters: job_id, deployment, relaunches, relaunch_after."""
+
+
+def launch_parameters(
+    job_id: str, deployment: str, *, relaunches: int = 0, relaunch_after: Any = None
+) -> dict[str, Any]:
+    """Return the parameters of `LAUNCH`."""
+    return {
+        "job_id": job_id,
+        "deployment": deployment,
+        "relaunches": relaunches,
+        "relaunch_after": relaunch_after,
+    }

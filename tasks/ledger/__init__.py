@@ -1,0 +1,1 @@
+"""The ledger: the pipeline's only door to Postgres."""
