@@ -86,7 +86,7 @@ class FactOperation(RunRow):
     destination_url: str = column("Root of the destination.")
     destination_key: str = column("Path of the destination below its root.")
     size_bytes: int = column("Size in bytes.")
-    sha256: str = column("SHA-256 of the content.")
+    sha256: str | None = column("SHA-256 of the content; null when it was not read.")
     keeper_key: str | None = column("For a removed duplicate: the file that stayed.")
     reason: str = column("Why, in words.")
     error: str | None = column("Why it was not carried out, in words.")

@@ -1,0 +1,356 @@
+"""A run is published once, whole or not at all, wherever it is killed and however often begun."""
+
+import dataclasses
+import itertools
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from models.domain.errors import CorruptError
+from models.domain.table_refs import TableRef
+from models.domain.warehouse_rows import (
+    DimFile,
+    FactCategory,
+    FactDuplicate,
+    FactEvent,
+    FactJob,
+    FactOperation,
+    PublishedRun,
+    RunStatus,
+)
+from warehouse.quality import expectations
+from warehouse.quality.invariants import measures, violations
+from warehouse.schemas.arrow import to_rows, to_table
+from warehouse.schemas.tables import BY_NAME, DATA_TABLES, PUBLISHED_RUNS
+from warehouse.store.delta import Warehouse
+from warehouse.store.parts import open_lake
+from warehouse.store.publishing import (
+    StagedRun,
+    Verdict,
+    append_run,
+    publish,
+    rows_at_rest,
+    settled,
+)
+
+START = datetime(2026, 1, 31, 23, 0, tzinfo=UTC)
+SHA = "ab" * 32
+
+
+def file(run, n, **changes):
+    return DimFile(
+        **run,
+        **{
+            "root_id": "root",
+            "key": f"in/{n}.jpg",
+            "is_deleted": False,
+            "version": f"v{n}",
+            "size_bytes": 10 + n,
+            "modified_at": START,
+            "sha256": f"{n:064x}",
+            "md5": f"{n:032x}",
+            "extension": ".jpg",
+            "mime": "image/jpeg",
+            "media": "image",
+            "content_label": "jpeg",
+            "category": "Photos",
+            "subcategory": None,
+            "coarse_category": "Images",
+            "captured_at": "2021-02-03T04:05:06",
+            "captured_source": "exif",
+            "problem": None,
+        }
+        | changes,
+    )
+
+
+def rows_of_run(run_id="run-1", *, n=5, at=START, **changes):
+    run = {"run_id": run_id, "recorded_at": at, "month": f"{at:%Y-%m}"}
+    job = FactJob(
+        **run,
+        kind="organize",
+        status="completed",
+        account_id=None,
+        target_job_id=None,
+        source_root_id="root",
+        destination_root_id="root",
+        mode="category_year",
+        operation="move",
+        files_count=n,
+        files_bytes=1,
+        operations_count=n,
+        done_count=n - 1,
+        errors_count=1,
+        duplicates_count=1,
+        wasted_bytes=11,
+        created_at=at,
+        started_at=None,
+    )
+    operations = [
+        FactOperation(
+            **run,
+            seq=i,
+            unit_id=f"u{i}",
+            action="move",
+            state="done" if i else "failed",
+            source_url="file:///x",
+            source_key=f"{i}.jpg",
+            destination_url="file:///x",
+            destination_key=f"in/{i}.jpg",
+            size_bytes=i,
+            sha256=SHA,
+            keeper_key=None,
+            reason="r",
+            error=None,
+        )
+        for i in range(n)
+    ]
+    duplicates = [
+        FactDuplicate(
+            **run,
+            root_id="root",
+            group_id=SHA,
+            key=f"in/{i}.jpg",
+            is_keeper=i == 0,
+            truth_class="full_hash",
+            similarity_ratio=1.0,
+            size_bytes=11,
+            is_hardlink=False,
+            wasted_bytes=11 * i,
+            keep_reason="oldest",
+        )
+        for i in range(2)
+    ]
+    categories = [
+        FactCategory(
+            **run,
+            root_id="root",
+            key=f"in/{i}.jpg",
+            sha256=f"{i:064x}",
+            category="Photos",
+            subcategory=None,
+            coarse_category="Images",
+            confidence_ratio=0.9,
+            reason="r",
+            decided_by="rule",
+        )
+        for i in range(n)
+    ]
+    events = [
+        FactEvent(**run, seq=i, kind="job:progress", happened_at=at, data="{}") for i in (1, 2, 3)
+    ]
+    return {
+        "dim_file": [file(run, i) for i in range(n)],
+        "fact_job": [job],
+        "fact_operation": operations,
+        "fact_duplicate": duplicates,
+        "fact_category": categories,
+        "fact_event": events,
+    } | changes
+
+
+def stage(lake, rows, run_id="run-1") -> StagedRun:
+    tables: dict[str, TableRef] = {
+        name: lake.write_part(
+            to_table(items, BY_NAME[name].row),
+            uri=f"runs/{run_id}/publish/{name}.parquet",
+            table_name=name,
+        )
+        for name, items in rows.items()
+    }
+    n = len(rows["fact_operation"])
+    expected = {
+        "operations in state done": n - 1,
+        "operations in state failed": 1,
+        "operations of the job": n,
+        "operations done, of the job": n - 1,
+        "bytes wasted, of the job": 11,
+    }
+    return StagedRun(
+        run_id=run_id, kind="organize", root_id="root", tables=tables, expected=expected
+    )
+
+
+def sound(tables, run) -> Verdict:
+    found = measures(tables, run)
+    return Verdict(expectations=len(found), failures=violations(found))
+
+
+def counts(lake):
+    return {name: table_rows(seen) for name, seen in Warehouse(lake).seen().items()}
+
+
+def table_rows(seen):
+    return seen.num_rows if isinstance(seen, pa.Table) else seen.count_rows()
+
+
+WHOLE = {
+    "dim_file": 5,
+    "fact_job": 1,
+    "fact_operation": 5,
+    "fact_duplicate": 2,
+    "fact_category": 5,
+    "fact_event": 3,
+    "published_runs": 1,
+}
+STEPS = [*(f"append {table.name}" for table in DATA_TABLES), "judge", "mark"]
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+def dying(*at):
+    """A watcher that dies before the steps numbered, in turn over all attempts."""
+    step = itertools.count()
+
+    def watch(_name):
+        if next(step) in at:
+            raise Killed
+
+    return watch
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return open_lake(str(tmp_path))
+
+
+def test_a_published_run_is_seen_once(lake):
+    run = stage(lake, rows_of_run())
+    steps = []
+    marker = publish(lake, run, sound, on_step=steps.append)
+    assert (marker.status, marker.reasons, marker.rows_count) == (RunStatus.PUBLISHED, None, 21)
+    assert json.loads(marker.row_counts)["fact_event"] == 3
+    assert steps == STEPS
+    assert counts(lake) == WHOLE
+    before = {name: Warehouse(lake)._open(table).version() for name, table in BY_NAME.items()}
+    assert publish(lake, run, sound) == marker
+    assert sum(append_run(lake, run).values()) == 0
+    after = {name: Warehouse(lake)._open(table).version() for name, table in BY_NAME.items()}
+    assert (counts(lake), after) == (WHOLE, before)
+
+
+@pytest.mark.parametrize("first", range(len(STEPS)), ids=STEPS)
+def test_killed_at_any_step_nothing_is_seen_and_the_next_attempt_gives_one_copy(lake, first):
+    run = stage(lake, rows_of_run())
+    for second in (None, first + 1 + first):  # alone, and again during the second attempt
+        fresh = open_lake(f"{lake.url}/{second}")
+        run = stage(fresh, rows_of_run())
+        watch = dying(first) if second is None else dying(first, second)
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                publish(fresh, run, sound, on_step=watch)
+                break
+            except Killed:
+                assert set(counts(fresh).values()) == {0}
+        assert attempts >= 2
+        assert counts(fresh) == WHOLE
+
+
+def test_a_kill_after_the_mark_changes_nothing(lake):
+    run = stage(lake, rows_of_run())
+    publish(lake, run, sound)
+    with pytest.raises(Killed):
+        append_run(lake, run, on_step=dying(0))
+    assert counts(lake) == WHOLE
+
+
+def test_a_run_that_fails_is_quarantined_for_good(lake):
+    rows = rows_of_run()
+    rows["dim_file"].append(rows["dim_file"][0])
+    run = stage(lake, rows)
+    marker = publish(lake, run, sound)
+    assert marker.status == RunStatus.QUARANTINED
+    assert marker.reasons == "repeated identities in dim_file: 1, and it must be 0"
+    assert counts(lake) == dict.fromkeys(WHOLE, 0) | {"published_runs": 1}
+    assert publish(lake, run, sound) == marker
+    publish(lake, stage(lake, rows_of_run("run-2"), "run-2"), sound)
+    assert counts(lake) == WHOLE | {"published_runs": 2}
+
+
+def test_a_staged_part_that_was_changed_is_never_appended(lake):
+    run = stage(lake, rows_of_run())
+    lake.write_blob(run.tables["fact_job"].uri, b"other")
+    with pytest.raises(CorruptError):
+        publish(lake, run, sound)
+    assert settled(lake, "run-1") is None
+
+
+BROKEN = [
+    ("dim_file", {"sha256": "AB" * 32}, "match_regex {'column': 'sha256'} unmet: 1"),
+    ("dim_file", {"size_bytes": -1}, "be_between {'column': 'size_bytes'} unmet: 1"),
+    ("dim_file", {"media": "imago"}, "be_in_set {'column': 'media'} unmet: 1"),
+    ("dim_file", {"captured_at": "3.2.2021"}, "match_regex {'column': 'captured_at'}"),
+    ("dim_file", {"key": "in/0.jpg"}, "dim_file 0: expect_compound_columns_to_be_unique"),
+    ("fact_category", {"confidence_ratio": 1.5}, "{'column': 'confidence_ratio'}"),
+    ("fact_category", {"key": "in/99.jpg"}, "categories of no file version: 3, and it must be 0"),
+    ("fact_category", {"category": "Audio"}, "run: expect_column_pair_values_to_be_equal"),
+    ("fact_operation", {"state": "failed"}, "operations in state done: 8, and it must be 9"),
+    ("fact_operation", {"action": "burn"}, "be_in_set {'column': 'action'} unmet: 1"),
+    ("fact_duplicate", {"group_id": "x"}, "duplicate groups of one: 2"),
+    ("fact_event", {"seq": 9}, "gaps in the numbers of events: 6"),
+    ("fact_job", {"wasted_bytes": 12}, "bytes wasted, of the job: 12"),
+]
+
+
+def test_the_expectations_find_all_that_is_wrong(lake):
+    rows = rows_of_run(n=10)
+    last = dict.fromkeys(rows, 0)
+    for table, changes, _reason in BROKEN:
+        last[table] -= 1
+        rows[table][last[table]] = dataclasses.replace(rows[table][last[table]], **changes)
+    run = stage(lake, rows)
+    append_run(lake, run)
+    verdict = expectations.judge(rows_at_rest(lake, "run-1"), run)
+    missed = [why for *_, why in BROKEN if not any(why in each for each in verdict.failures)]
+    assert missed == [], verdict.failures
+
+
+def test_rows_of_another_run_are_missed(lake):
+    rows = rows_of_run(fact_event=rows_of_run("other")["fact_event"])
+    marker = publish(lake, stage(lake, rows), sound)
+    assert marker.reasons == "rows of fact_event: 0, and it must be 3"
+
+
+def test_the_expectations_pass_a_sound_run_and_call_nobody(lake, monkeypatch):
+    def refused(*_args):
+        raise AssertionError("a socket was opened")
+
+    run = stage(lake, rows_of_run())
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    marker = publish(lake, run, expectations.judge)
+    assert (marker.reasons, marker.status) == (None, RunStatus.PUBLISHED)
+    assert marker.expectations_count > 100
+
+
+def test_an_expectation_that_raises_is_a_failure(lake):
+    run = stage(lake, rows_of_run())
+    append_run(lake, run)
+    tables = rows_at_rest(lake, "run-1")
+    tables["fact_job"] = tables["fact_job"].drop_columns(["account_id", "mode"])
+    verdict = expectations.judge(tables, run)
+    assert any("raised" in failure and "mode" in failure for failure in verdict.failures)
+
+
+def test_months_are_partitions(lake):
+    for n in range(3):
+        at = START + timedelta(days=20 * n)
+        publish(lake, stage(lake, rows_of_run(f"r{n}", at=at), f"r{n}"), sound)
+    delta = Warehouse(lake)._open(BY_NAME["dim_file"])
+    months = {partition["month"] for partition in delta.partitions()}
+    assert months == {"2026-01", "2026-02", "2026-03"}
+    described = delta.schema().to_json()
+    assert "Whether this version says that the file is gone" in described
+
+
+def test_the_marker_says_what_it_should(lake):
+    publish(lake, stage(lake, rows_of_run()), sound)
+    rows = Warehouse(lake).rows_of(PUBLISHED_RUNS, run_id="run-1")
+    assert to_rows(rows, PublishedRun) == [settled(lake, "run-1")]
+    assert settled(lake, "run-2") is None
