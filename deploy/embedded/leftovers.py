@@ -11,7 +11,7 @@ from deploy.embedded.children import end_processes
 from deploy.embedded.environment import STACK_MARK
 from deploy.embedded.places import Places
 from deploy.embedded.prefect_api import PrefectApi
-from deploy.embedded.state import StackState
+from deploy.embedded.state import POSTGRES, StackState
 from deploy.embedded.worker import POOL
 
 GRACE_S = 10.0
@@ -26,12 +26,14 @@ def orphans(places: Places, state: StackState | None) -> list[psutil.Process]:
 
     Two sorts: parts that the state file names (number, start time and command must agree), and
     processes that carry our mark in their environment (flow runs that outlived their worker).
-    Nothing else is ever signaled.
+    Nothing else is ever signaled. Postgres is no orphan: the next supervisor adopts it.
     """
     if state is not None and state.is_alive:
         return []
     found: dict[int, psutil.Process] = {}
     for part in state.parts if state else ():
+        if part.name == POSTGRES:
+            continue
         process = part.process.find() if part.process else None
         if process is not None:
             found[process.pid] = process

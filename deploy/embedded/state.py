@@ -14,6 +14,9 @@ from models.domain.errors import Kind
 CLOCK_TOLERANCE_S = 2.0
 """A process' start time is counted from the boot time, which moves when the clock is set."""
 
+POSTGRES = "postgres"
+"""Name of the part that outlives a killed supervisor."""
+
 
 class Phase(StrEnum):
     """Life of a stack."""

@@ -26,7 +26,7 @@ from deploy.embedded.logs import log_to
 from deploy.embedded.places import ROOT, places_of
 from deploy.embedded.postgres import EmbeddedPostgres
 from deploy.embedded.prefect_api import PrefectApi
-from deploy.embedded.state import PartState, Phase, StackState, load, reference, save
+from deploy.embedded.state import POSTGRES, PartState, Phase, StackState, load, reference, save
 from models.domain.errors import EXIT_CODES, BrokenError, ConflictError, FileOrganizerError
 from models.settings import Settings
 
@@ -36,7 +36,7 @@ HEALTH_S = 240.0
 WORKER_S = 120.0
 DEPLOY_S = 180.0
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger("deploy.embedded.supervisor")
 
 Tell = Callable[[str], None]
 
@@ -130,8 +130,13 @@ class Supervisor:
         spec = worker.worker_spec(
             self._places, self._environ, export(self._addresses()), self._root
         )
+        before = worker.last_heartbeat(api)
         self._start(spec)
-        self._wait("waiting for the worker", lambda: worker.is_online(api), WORKER_S)
+        self._wait(
+            "waiting for the worker",
+            lambda: worker.last_heartbeat(api) not in (None, before),
+            WORKER_S,
+        )
         if worker.is_registered(api, self._root):
             return
         deploy = Child(worker.deploy_spec(spec, self._places))
@@ -251,7 +256,7 @@ class Supervisor:
             parts.insert(
                 0,
                 PartState(
-                    name="postgres",
+                    name=POSTGRES,
                     process=reference(pid) if pid else None,
                     restarts=self._postgres_restarts,
                     log=str(self._postgres.cluster / "log"),

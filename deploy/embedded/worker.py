@@ -76,15 +76,20 @@ def deploy_spec(worker: ChildSpec, places: Places) -> ChildSpec:
     )
 
 
-def is_online(api: PrefectApi) -> bool:
-    """True if this machine's worker reported lately."""
+def last_heartbeat(api: PrefectApi) -> datetime | None:
+    """When this machine's worker last reported (the server's clock); None if it never did."""
     if api.find(f"/work_pools/{POOL}") is None:
-        return False
+        return None
     for worker in api.filter(f"work_pools/{POOL}/workers", {}):
         if worker["name"] == worker_name() and worker.get("last_heartbeat_time"):
-            last = datetime.fromisoformat(worker["last_heartbeat_time"])
-            return (datetime.now(UTC) - last).total_seconds() < ONLINE_S
-    return False
+            return datetime.fromisoformat(worker["last_heartbeat_time"])
+    return None
+
+
+def is_online(api: PrefectApi) -> bool:
+    """True if this machine's worker reported lately."""
+    last = last_heartbeat(api)
+    return last is not None and (datetime.now(UTC) - last).total_seconds() < ONLINE_S
 
 
 def deployment_names(root: Path) -> set[str]:
