@@ -1,0 +1,85 @@
+"""The whole stack, once a session: Postgres, a Prefect server, a worker, the dispatcher."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = Path(sys.executable).parent / "fileorganizer"
+SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+Facts = dict[str, tuple[str, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Runs the command line against the session's stack."""
+
+    env: dict[str, str]
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a `--json` call and return its process."""
+        return subprocess.Popen(
+            [str(PROGRAM), *arguments, "--json"],
+            env={**self.env, **self.extra},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        """Run a `--json` call to its end and return its document."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=280)
+        assert process.returncode == status, f"{arguments}: {process.returncode}\n{out}\n{err}"
+        document: dict[str, Any] = json.loads(out)
+        return document
+
+
+@pytest.fixture(scope="session")
+def stack(open_folder: Path) -> Iterator[dict[str, str]]:
+    """Environment of a running stack; stopped at the end of the session."""
+    env = {
+        **os.environ,
+        "FILEORGANIZER_HOME": str(open_folder / "stack"),
+        "FILEORGANIZER_PREFECT_PORT": "0",
+        "FILEORGANIZER_LEASE_S": "6",
+        "FILEORGANIZER_BATCH_FILES": "400",
+    }
+    for name in ("PREFECT_API_URL", "FILEORGANIZER_DATABASE_URL"):
+        env.pop(name, None)
+    subprocess.run([str(PROGRAM), "up", "--detach"], env=env, check=True, timeout=240)
+    yield env
+    subprocess.run([str(PROGRAM), "down"], env=env, check=True, timeout=120)
+
+
+@pytest.fixture
+def command(stack: dict[str, str]) -> Command:
+    """The command line, as a person would use it."""
+    return Command(env=stack)
+
+
+def facts_of(folder: Path) -> Facts:
+    """Return sha256 and mtime in ns of every file below `folder`, ours excluded."""
+    facts: Facts = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and name.parts[0] != ".fileorganizer":
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            facts[str(name)] = (digest, path.stat().st_mtime_ns)
+    return facts
+
+
+def contents_of(folder: Path) -> list[str]:
+    """Return the multiset of content hashes below `folder`, the trash included."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
