@@ -5,8 +5,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Generator
 
-from models.domain.errors import MissingError
-from storage.keys import split_key
+from models.domain.errors import ExistsError, MissingError
+from storage.keys import printable, split_key
 from storage.syscalls import Syscalls
 
 MAX_HELD = 256
@@ -87,25 +87,22 @@ class Folders:
             return fd
         fd = self._syscalls.open_folder(self.root(), folder)
         batch.fds[folder] = fd
+        if len(batch.fds) > MAX_HELD:
+            self._retire_oldest(batch)
         return fd
 
     def drop(self, fd: int) -> None:
-        """Give a descriptor back; a batch keeps it unless it holds too many."""
-        batch = self._local.batch
-        if batch is None:
+        """Give a descriptor back; a batch keeps it."""
+        if self._local.batch is None:
             self._syscalls.close(fd)
-            return
-        while len(batch.fds) > MAX_HELD:
-            folder, oldest = batch.fds.popitem(last=False)
-            if oldest == fd:  # in use by a caller further up: it goes to the young end
-                batch.fds[folder] = oldest
-                return
-            self._retire(batch, folder, oldest)
 
-    def _retire(self, batch: _Batch, folder: str, fd: int) -> None:
+    def _retire_oldest(self, batch: _Batch) -> None:
+        """Sync and close the folder used longest ago; the few in use now are the youngest."""
+        folder, fd = batch.fds.popitem(last=False)
         try:
             if folder in batch.dirty:
                 self._syscalls.fsync_folder(fd)
+                self._sync_above(folder)
                 batch.dirty.discard(folder)
         finally:
             self._syscalls.close(fd)
@@ -131,6 +128,18 @@ class Folders:
         finally:
             self.drop(fd)
         return self.hold(folder)
+
+    def hold_for(self, key: str) -> int:
+        """Return a descriptor of the folder that a file is to be put in, made as needed.
+
+        Raises:
+            ExistsError: a file stands where a folder is needed.
+            MissingError, OSError: see `hold_made`.
+        """
+        try:
+            return self.hold_made(split_key(key)[0])
+        except (NotADirectoryError, FileExistsError) as error:
+            raise ExistsError(f"a file stands where {printable(key)!r} needs a folder") from error
 
     def changed(self, folder: str, fd: int) -> None:
         """Make what happened in a folder durable, now or when the batch ends.
@@ -195,9 +204,7 @@ class Folders:
         """Sync what changed; folders that were evicted meanwhile were synced then."""
         dirty = sorted(batch.dirty)
         for folder in dirty:
-            fd = batch.fds.get(folder)
-            if fd is not None:
-                self._syscalls.fsync_folder(fd)
+            self._syscalls.fsync_folder(batch.fds[folder])
         for folder in dirty:
             self._sync_above(folder)
 

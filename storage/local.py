@@ -8,13 +8,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from models.domain.errors import ExistsError, FileOrganizerError, MissingError, StaleError
+from models.domain.errors import FileOrganizerError, MissingError, StaleError
 from models.domain.manifest import ContentHash, ListingProblem, ManifestRow
 from storage.folders import Folders
 from storage.hashing import hash_stream
 from storage.keys import check_folder, check_key, check_writable, printable, split_key
 from storage.listing import Walk, row_of, version_of
+from storage.local_folders import FolderCare
 from storage.local_names import NameRules
+from storage.marks import Marks
 from storage.os_errors import translated
 from storage.staging import Staging
 from storage.store import ExpectedContent, FolderFacts, RenameUnsupportedError, Store
@@ -37,7 +39,9 @@ class LocalStore(Store):
         self.url = url
         self._syscalls = syscalls or Syscalls()
         self._folders = Folders(os.fspath(path), self._syscalls)
-        self._staging = Staging(self._folders, self._syscalls)
+        self._marks = Marks(self._folders, self._syscalls)
+        self._staging = Staging(self._folders, self._marks, self._syscalls)
+        self._care = FolderCare(self._folders, self._syscalls)
         self._names = NameRules(self._folders, self._syscalls)
 
     @property
@@ -170,14 +174,14 @@ class LocalStore(Store):
     def settle(self, mark: str, key: str) -> None:
         """Drop an ownership mark; see `Store.settle`."""
         try:
-            self._staging.settle(mark, check_writable(key))
+            self._marks.settle(mark, check_writable(key))
         except OSError as error:
             raise translated(error, key) from error
 
     def abandon(self, mark: str) -> None:
         """Remove what an unpublished receive left; see `Store.abandon`."""
         try:
-            self._staging.abandon(mark)
+            self._marks.abandon(mark)
         except OSError as error:
             raise translated(error, mark) from error
 
@@ -195,9 +199,9 @@ class LocalStore(Store):
             facts = _regular(self._syscalls.stat(source_name, dir_fd=source_fd), source_key)
             if version_of(facts) != version:
                 raise _changed(source_key)
-            fd = self._hold_made(folder, key)
+            fd = self._folders.hold_for(key)
             try:
-                self._publish_name(source_key, key, facts, fds=(source_fd, fd))
+                self._publish_name(source_name, name, facts, dir_fd=source_fd, new_dir_fd=fd)
                 self._folders.changed(folder, fd)
                 if folder != source_folder:
                     self._folders.changed(source_folder, source_fd)
@@ -211,36 +215,25 @@ class LocalStore(Store):
         finally:
             self._folders.drop(source_fd)
 
-    def _hold_made(self, folder: str, key: str) -> int:
-        try:
-            return self._folders.hold_made(folder)
-        except (NotADirectoryError, FileExistsError) as error:
-            raise ExistsError(f"a file stands where {printable(key)!r} needs a folder") from error
-
     def _publish_name(
-        self, source_key: str, key: str, facts: os.stat_result, *, fds: tuple[int, int]
+        self, name: str, new_name: str, facts: os.stat_result, *, dir_fd: int, new_dir_fd: int
     ) -> None:
         """Rename between two open folders, never over anything."""
-        source_name, name = split_key(source_key)[1], split_key(key)[1]
         try:
-            self._syscalls.rename_new(source_name, name, dir_fd=fds[0], new_dir_fd=fds[1])
+            self._syscalls.rename_new(name, new_name, dir_fd=dir_fd, new_dir_fd=new_dir_fd)
         except FileExistsError:
-            there = self._syscalls.stat(name, dir_fd=fds[1])
-            is_itself = (there.st_dev, there.st_ino, there.st_nlink) == (
-                facts.st_dev,
-                facts.st_ino,
-                1,
-            )
-            if not is_itself or source_key == key:
+            there = self._syscalls.stat(new_name, dir_fd=new_dir_fd)
+            is_itself = (there.st_dev, there.st_ino) == (facts.st_dev, facts.st_ino)
+            if not is_itself or there.st_nlink != 1 or name == new_name:
                 raise
-            # One name, one link: the two spellings are one entry of a folder that folds names.
-            self._syscalls.rename_case(source_name, name, dir_fd=fds[0])
+            # One inode with one link: two spellings of one entry in a folder that folds names.
+            self._syscalls.rename_case(name, new_name, dir_fd=dir_fd)
         except OSError as error:
             if error.errno not in _UNRENAMABLE:
                 raise
             raise RenameUnsupportedError(
-                f"{printable(source_key)!r} cannot be renamed to {printable(key)!r} "
-                f"({error.strerror}); copy, verify and delete instead"
+                f"{printable(name)!r} cannot be renamed there ({error.strerror}); "
+                "copy, verify and delete instead"
             ) from error
 
     def _renamed_before(self, source_key: str, key: str, version: str, error: OSError) -> str:
@@ -313,51 +306,20 @@ class LocalStore(Store):
 
     def folder_facts(self, key: str) -> FolderFacts | None:
         """Return mode and time of a folder; see `Store.folder_facts`."""
-        try:
-            fd = self._folders.hold(check_folder(key))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise translated(error, key) from error
-        try:
-            facts = self._syscalls.fstat(fd)
-        finally:
-            self._folders.drop(fd)
-        return FolderFacts(mode=stat.S_IMODE(facts.st_mode), modified_ns=facts.st_mtime_ns)
+        return self._care.facts(check_folder(key))
 
     def restore_folder(self, key: str, facts: FolderFacts) -> None:
         """Make a folder as it was; see `Store.restore_folder`."""
-        try:
-            fd = self._hold_made(check_folder(key), key)
-            try:
-                self._syscalls.set_facts(fd, mode=facts.mode, modified_ns=facts.modified_ns)
-                self._folders.changed(key, fd)
-            finally:
-                self._folders.drop(fd)
-        except OSError as error:
-            raise translated(error, key) from error
+        self._care.restore(check_folder(key), facts)
 
     def prune_folder(self, key: str) -> bool:
         """Remove an empty folder; see `Store.prune_folder`."""
-        folder, name = split_key(check_writable(key))
-        try:
-            fd = self._folders.hold(folder)
-            try:
-                self._syscalls.rmdir(name, dir_fd=fd)
-                self._folders.forget(key)
-                self._folders.changed(folder, fd)
-            finally:
-                self._folders.drop(fd)
-        except OSError as error:
-            if error.errno in {errno.ENOENT, errno.ENOTEMPTY, errno.ENOTDIR, errno.EEXIST}:
-                return False
-            raise translated(error, key) from error
-        return True
+        return self._care.prune(check_writable(key))
 
     def tidy(self) -> None:
         """Remove our own folders where they are empty; see `Store.tidy`."""
         try:
-            self._staging.tidy()
+            self._marks.tidy()
         except OSError as error:
             raise translated(error, self.url) from error
 

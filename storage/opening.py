@@ -77,7 +77,15 @@ def open_store(url: str, *, s3_endpoint_url: str | None = None) -> Store:
         from storage.local import LocalStore
 
         return LocalStore(local_path(url), url=url)
-    raise InvalidError(f"cannot open {url} (endpoint {s3_endpoint_url})")
+    if url.startswith("s3://"):
+        from storage.s3 import S3Store
+        from storage.s3_calls import S3Calls
+
+        bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        return S3Store(bucket, prefix, url=url, calls=S3Calls(s3_endpoint_url))
+    from storage.memory import MemoryStore
+
+    return MemoryStore(url)
 
 
 def _refuse_controls(text: str) -> None:

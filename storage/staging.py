@@ -10,7 +10,6 @@ is the ownership mark, because removing a link later would change the version th
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.domain.errors import (
@@ -23,8 +22,9 @@ from models.domain.manifest import ManifestRow
 from storage.copying import planned_blocks, planned_row
 from storage.folders import Folders
 from storage.hashing import hash_stream
-from storage.keys import STAGING, TRASH, check_mark, printable, split_key
+from storage.keys import STAGING, check_mark, printable, split_key
 from storage.listing import version_of
+from storage.marks import Marks, beside
 from storage.store import ExpectedContent, Store
 from storage.syscalls import FileReader, Syscalls
 
@@ -60,16 +60,12 @@ class _Staged:
     default_mode: int
 
 
-def _beside(folder: str) -> str:
-    """Return where copies into a folder of another mount are staged."""
-    return f"{folder}/{STAGING}" if folder else STAGING
-
-
 class Staging:
     """Makes copies below one root."""
 
-    def __init__(self, folders: Folders, syscalls: Syscalls) -> None:
+    def __init__(self, folders: Folders, marks: Marks, syscalls: Syscalls) -> None:
         self._folders = folders
+        self._marks = marks
         self._syscalls = syscalls
 
     def receive(
@@ -100,16 +96,13 @@ class Staging:
         if published is not None:
             return published
         row = planned_row(source, source_key, expected)
-        try:
-            folder_fd = self._folders.hold_made(folder)
-        except (NotADirectoryError, FileExistsError) as error:
-            raise ExistsError(f"a file stands where {printable(key)!r} needs a folder") from error
+        folder_fd = self._folders.hold_for(key)
         try:
             place = self._place(folder, folder_fd)
             try:
                 return self._receive_at(place, copy, row, folder_fd)
             except _OtherMountError:
-                return self._receive_at(_beside(folder), copy, row, folder_fd)
+                return self._receive_at(beside(folder), copy, row, folder_fd)
         finally:
             self._folders.drop(folder_fd)
 
@@ -117,7 +110,7 @@ class Staging:
         """Return where to stage: below the root, unless the folder is on another device."""
         here = self._syscalls.fstat(self._folders.root()).st_dev
         is_same = self._syscalls.fstat(folder_fd).st_dev == here
-        return STAGING if is_same else _beside(folder)
+        return STAGING if is_same else beside(folder)
 
     def _published(self, copy: _Copy) -> str | None:
         """Return the version of the destination when an earlier call published it, else None.
@@ -148,7 +141,7 @@ class Staging:
     def _is_ours(self, copy: _Copy, name: str, facts: os.stat_result, folder_fd: int) -> bool:
         note = f"{copy.mark}@{facts.st_ino}"
         folder = split_key(copy.key)[0]
-        is_noted = any(self._has(place, note) for place in {STAGING, _beside(folder)})
+        is_noted = any(self._marks.has(place, note) for place in {STAGING, beside(folder)})
         if not (is_noted and stat.S_ISREG(facts.st_mode)):
             return False
         fd = self._syscalls.open_file(name, os.O_RDONLY, dir_fd=folder_fd)
@@ -158,22 +151,9 @@ class Staging:
             self._syscalls.close(fd)
         return (sha256, size_bytes) == (copy.expected.sha256, copy.expected.size_bytes)
 
-    def _has(self, place: str, name: str) -> bool:
-        try:
-            place_fd = self._folders.hold(place)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        try:
-            self._syscalls.stat(name, dir_fd=place_fd)
-        except FileNotFoundError:
-            return False
-        finally:
-            self._folders.drop(place_fd)
-        return True
-
     def _receive_at(self, place: str, copy: _Copy, row: ManifestRow, folder_fd: int) -> str:
         if place != STAGING:
-            self._point_to(place, copy.mark)
+            self._marks.point_to(place, copy.mark)
         staged = self._open_staged(place, copy.mark)
         try:
             self._fill(staged, copy, row)
@@ -182,9 +162,9 @@ class Staging:
             self._publish(staged, copy, folder_fd)
             return version_of(self._syscalls.fstat(staged.fd))
         except Exception:
-            self._clear(place, copy.mark)
+            self._marks.clear(place, copy.mark)
             if place != STAGING:
-                self._leave_mount(place, copy.mark)
+                self._marks.leave_mount(place, copy.mark)
             raise
         finally:
             self._syscalls.close(staged.fd)
@@ -202,7 +182,7 @@ class Staging:
                 fd = self._open_temporary(place_fd, mark)
                 if fd is not None:
                     note = f"{mark}@{self._syscalls.fstat(fd).st_ino}"
-                    default_mode = self._make_file(note, place_fd)
+                    default_mode = self._marks.make_file(note, place_fd)
                     return _Staged(place=place, place_fd=place_fd, fd=fd, default_mode=default_mode)
             except FileNotFoundError:
                 self._folders.forget(place)  # removed as empty in this very moment
@@ -225,7 +205,7 @@ class Staging:
                 self._syscalls.truncate(fd)
                 return fd
             if is_named:  # published by a link whose file was edited since: leave its bytes alone
-                self._clear_at(place_fd, mark)
+                self._marks.clear_at(place_fd, mark)
         except BlockingIOError as error:
             self._syscalls.close(fd)
             raise BusyError(f"another worker is copying {mark!r}") from error
@@ -235,24 +215,9 @@ class Staging:
         self._syscalls.close(fd)
         return None
 
-    def _make_file(self, name: str, place_fd: int, data: bytes = b"") -> int:
-        """Make a small file; return the permission bits new files get here."""
-        fd = self._syscalls.open_file(name, os.O_RDWR | os.O_CREAT, dir_fd=place_fd, mode=0o666)
-        try:
-            if data:
-                self._write(fd, memoryview(data))
-                self._syscalls.fsync(fd)
-            return stat.S_IMODE(self._syscalls.fstat(fd).st_mode)
-        finally:
-            self._syscalls.close(fd)
-
-    def _write(self, fd: int, block: memoryview) -> None:
-        while block:
-            block = block[self._syscalls.write(fd, block) :]
-
     def _fill(self, staged: _Staged, copy: _Copy, row: ManifestRow) -> None:
         for block in planned_blocks(copy.source, row, copy.expected):
-            self._write(staged.fd, block)
+            self._marks.write(staged.fd, block)
         mode = copy.source.file_mode(copy.source_key)
         self._syscalls.set_facts(
             staged.fd,
@@ -307,136 +272,3 @@ class Staging:
             ) from error
         self._folders.sync_now(folder, folder_fd)
         self._syscalls.unlink(copy.mark, dir_fd=staged.place_fd)
-
-    # The end of a mark
-
-    def settle(self, mark: str, key: str) -> None:
-        """Drop the ownership mark of a published file."""
-        check_mark(mark)
-        folder, name = split_key(key)
-        if self._unlink_note(STAGING, mark, folder, name):
-            return
-        self._clear(STAGING, mark, has_pointer=True)
-        if folder:
-            self._leave_mount(_beside(folder), mark)
-
-    def _unlink_note(self, place: str, mark: str, folder: str, name: str) -> bool:
-        """Remove the one note there usually is, found by the inode of the destination."""
-        try:
-            folder_fd = self._folders.hold(folder)
-            try:
-                inode = self._syscalls.stat(name, dir_fd=folder_fd).st_ino
-            finally:
-                self._folders.drop(folder_fd)
-            place_fd = self._folders.hold(place)
-            try:
-                self._syscalls.unlink(f"{mark}@{inode}", dir_fd=place_fd)
-                self._folders.changed(place, place_fd)
-            finally:
-                self._folders.drop(place_fd)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return True
-
-    def abandon(self, mark: str) -> None:
-        """Remove the temporary file and the notes of a mark, wherever they were put."""
-        check_mark(mark)
-        place = self._pointed_to(mark)
-        if place is not None:
-            self._leave_mount(place, mark)
-        self._clear(STAGING, mark, has_pointer=True)
-
-    def _clear(self, place: str, mark: str, *, has_pointer: bool = False) -> None:
-        try:
-            place_fd = self._folders.hold(place)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        try:
-            if self._clear_at(place_fd, mark, has_pointer=has_pointer):
-                self._folders.changed(place, place_fd)
-        finally:
-            self._folders.drop(place_fd)
-
-    def _clear_at(self, place_fd: int, mark: str, *, has_pointer: bool = False) -> bool:
-        """Remove a mark's names; the notes first, for alone they could claim a stranger's file."""
-        start = f"{mark}@"
-        names = [name for name, _ in self._syscalls.entries(place_fd) if name.startswith(start)]
-        if not has_pointer:
-            names = [name for name in names if name != f"{mark}@at"]
-        for name in [*sorted(names), mark]:
-            try:
-                self._syscalls.unlink(name, dir_fd=place_fd)
-            except FileNotFoundError:
-                continue
-        return True
-
-    # Mounts below the root
-
-    def _point_to(self, place: str, mark: str) -> None:
-        """Write down that a mark is staged in another mount, so that `abandon` finds it."""
-        place_fd = self._folders.hold_made(STAGING)
-        try:
-            self._make_file(f"{mark}@at", place_fd, place.encode())
-            self._folders.sync_now(STAGING, place_fd)
-        finally:
-            self._folders.drop(place_fd)
-
-    def _pointed_to(self, mark: str) -> str | None:
-        try:
-            place_fd = self._folders.hold(STAGING)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        try:
-            fd = self._syscalls.open_file(f"{mark}@at", os.O_RDONLY, dir_fd=place_fd)
-        except FileNotFoundError:
-            return None
-        finally:
-            self._folders.drop(place_fd)
-        with self._syscalls.stream(fd) as stream:
-            return stream.read().decode() or None
-
-    def _leave_mount(self, place: str, mark: str) -> None:
-        """Remove a mark's names in another mount, its pointer, and our folder there if empty."""
-        self._clear(place, mark)
-        self._remove_if_empty(place)
-        self._remove_if_empty(split_key(place)[0])
-        self._clear(STAGING, mark, has_pointer=True)
-
-    def _remove_if_empty(self, folder: str) -> None:
-        above, name = split_key(folder)
-        try:
-            above_fd = self._folders.hold(above)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        try:
-            self._syscalls.rmdir(name, dir_fd=above_fd)
-            self._folders.forget(folder)
-            self._folders.changed(above, above_fd)
-        except OSError as error:
-            if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
-                raise
-        finally:
-            self._folders.drop(above_fd)
-
-    def tidy(self) -> None:
-        """Remove our folders where they are empty, the deepest first."""
-        folders = [*self._folders_below(TRASH), STAGING]
-        for folder in sorted(folders, reverse=True):
-            self._remove_if_empty(folder)
-        self._remove_if_empty(split_key(STAGING)[0])
-
-    def _folders_below(self, folder: str) -> Iterator[str]:
-        pending = [folder]
-        while pending:
-            key = pending.pop()
-            try:
-                fd = self._folders.hold(key)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            try:
-                pending += [
-                    f"{key}/{name}" for name, is_dir in self._syscalls.entries(fd) if is_dir
-                ]
-            finally:
-                self._folders.drop(fd)
-            yield key

@@ -184,9 +184,7 @@ class Syscalls:
         """
         if _RENAMEAT2 is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), new_name)
-        if _RENAMEAT2(
-            dir_fd, os.fsencode(name), new_dir_fd, os.fsencode(new_name), _RENAME_NOREPLACE
-        ):
+        if _RENAMEAT2(dir_fd, name.encode(), new_dir_fd, new_name.encode(), _RENAME_NOREPLACE):
             raise _fail(new_name)
 
     def rename_case(self, name: str, new_name: str, *, dir_fd: int) -> None:
