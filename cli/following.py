@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -77,7 +77,7 @@ class _Follower:
 
 
 @contextmanager
-def followed(ledger: Ledger, job_id: str, *, quiet: bool) -> Iterator[None]:
+def followed(ledger: Ledger, job_id: str, *, quiet: bool) -> Generator[None]:
     """Show a job's progress while the body runs; Ctrl-C cancels the job at a safe point."""
     follower = _Follower(ledger, job_id, quiet=quiet)
     before: Any = signal.signal(signal.SIGINT, follower.interrupt)

@@ -10,8 +10,10 @@ from cli.session import Session, open_session
 from models.domain.errors import FileOrganizerError
 from models.domain.job_view import job_view
 from models.domain.jobs import JobStatus
+from models.domain.operations import OperationState
 
-TROUBLE = ("refused", "failed", "deferred")
+TROUBLE = (OperationState.REFUSED, OperationState.FAILED, OperationState.DEFERRED)
+"""States of operations that were not carried out."""
 
 
 def jobs(
@@ -61,7 +63,7 @@ def _list(session: Session, status: JobStatus | None, limit: int, *, as_json: bo
 
 def _show(session: Session, job_id: str, limit: int, *, as_json: bool) -> None:
     job = session.ledger.job(job_id)
-    counts = session.ledger.operation_counts(job_id)
+    counts = {str(k): n for k, n in session.ledger.operation_counts(job_id).items()}
     troubled = session.ledger.operations(job_id, states=TROUBLE, limit=limit)
     if as_json:
         operations = [
@@ -72,7 +74,7 @@ def _show(session: Session, job_id: str, limit: int, *, as_json: bool) -> None:
         return
     out.print(facts_table(f"job {job.id}", job_view(job)))
     if counts:
-        out.print(facts_table("operations", dict(counts)))
+        out.print(facts_table("operations", counts))
     if troubled:
         rows = [(o.source_key, o.state, o.error or "") for o in troubled]
         out.print(rows_table("not done", ("file", "state", "why"), rows))

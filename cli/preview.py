@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +33,7 @@ def _folder_tree(moves: pa.Table) -> Tree:
         parts = str(key).split("/")[:-1][:2]
         for depth in range(1, len(parts) + 1):
             files["/".join(parts[:depth])] += 1
-            weight["/".join(parts[:depth])] += int(size_bytes)
+            weight["/".join(parts[:depth])] += cast("int", size_bytes)
     tree = Tree("[bold]what it makes[/]")
     branches: dict[str, Tree] = {}
     for folder in sorted(files):

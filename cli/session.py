@@ -1,7 +1,7 @@
 """What a command that runs work needs: the stack, the environment, the ledger."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Session:
 
 
 @contextmanager
-def open_session(*, quiet: bool) -> Iterator[Session]:
+def open_session(*, quiet: bool) -> Generator[Session]:
     """Start the stack if it is not running, point this process at it, and open the ledger.
 
     Args:

@@ -2,10 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from prefect import Task
 from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+MAX_THREADS = 8
+"""Task runs of one flow run at once; each uses the cores by itself."""
+
+
+def threads() -> TaskRunner[PrefectFuture[Any]]:
+    """Return the task runner of our flows: threads, 20 times cheaper than processes (D4)."""
+    return cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=MAX_THREADS))
 
 
 def run_window(

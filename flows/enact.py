@@ -3,9 +3,8 @@
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.batches import run_window
+from flows.batches import run_window, threads
 from models.domain.jobs import JobStatus
 from tasks.apply.task import apply_batch, begin_apply, finish_apply
 from tasks.lifecycle.task import (
@@ -57,7 +56,7 @@ def settle(run: JobRun) -> dict[str, Any]:
 @flow(
     name="enact",
     flow_run_name=run_name("enact"),
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
 def enact(job_id: str) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from prefect import flow
 
 from flows.enact import enact
 from flows.propose import propose
-from tasks.lifecycle.task import cancel_from_prefect, run_name
-from tasks.plan.task import approve_own_plan
+from tasks.lifecycle.task import approve_own_plan, cancel_from_prefect, run_name
 
 
 @flow(
@@ -21,7 +20,7 @@ def organize(job_id: str) -> dict[str, Any]:
     Returns:
         The counts of `enact`.
     """
-    if not approve_own_plan(job_id, only_if_planned=True):
+    if not approve_own_plan(job_id):
         propose(job_id)
         approve_own_plan(job_id)
     return enact(job_id)

@@ -1,8 +1,8 @@
 """Propose: from a storage root to a frozen plan. Nothing is moved."""
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.batches import threads
 from flows.indexing import FINGERPRINTED, index_root
 from models.domain.jobs import JobStatus
 from tasks.lifecycle.task import (
@@ -12,8 +12,10 @@ from tasks.lifecycle.task import (
     remember_index,
     report_plan,
     run_name,
+    saved_plan,
 )
-from tasks.plan.task import list_destination, make_plan, saved_plan
+from tasks.manifest.task import list_destination
+from tasks.plan.task import make_plan
 
 
 def _waits(_run: JobRun) -> JobStatus:
@@ -24,7 +26,7 @@ def _waits(_run: JobRun) -> JobStatus:
 @flow(
     name="propose",
     flow_run_name=run_name("propose"),
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
 def propose(job_id: str) -> str:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.batches import threads
 from flows.enact import APPLIED
 from flows.indexing import index_root
 from models.domain.jobs import JobKind
@@ -22,7 +22,7 @@ from tasks.publish.task import publish_catalog, publish_run
 @flow(
     name="reindex-root",
     flow_run_name=run_name("reindex"),
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
 def reindex_root(job_id: str) -> dict[str, Any]:
@@ -43,12 +43,18 @@ def reindex_root(job_id: str) -> dict[str, Any]:
 
 
 @flow(name="reindex", on_cancellation=[cancel_from_prefect])
-def reindex(root_id: str | None = None) -> dict[str, Any]:
+def reindex(root_id: str | None = None, job_id: str | None = None) -> dict[str, Any]:
     """Index one root, or all of them in turn; one that is away is reported and changes nothing.
+
+    Args:
+        root_id: the only root to visit.
+        job_id: a job that exists already, submitted or handed over by a worker that died.
 
     Returns:
         The counts of each root, by its id; `error` where one could not be indexed.
     """
+    if job_id is not None:
+        return reindex_root(job_id)
     results: dict[str, Any] = {}
     for each in roots_to_visit(root_id):
         state = reindex_root(job_for_root(JobKind.REINDEX, each), return_state=True)

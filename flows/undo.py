@@ -3,8 +3,8 @@
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.batches import threads
 from flows.enact import APPLIED, carry_out, settle
 from tasks.apply.task import make_undo, mark_undone
 from tasks.lifecycle.task import cancel_from_prefect, held_job, report_job, run_name
@@ -14,7 +14,7 @@ from tasks.publish.task import publish_catalog, publish_run
 @flow(
     name="undo",
     flow_run_name=run_name("undo"),
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
 def undo(job_id: str) -> dict[str, Any]:

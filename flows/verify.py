@@ -3,9 +3,8 @@
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.batches import run_window
+from flows.batches import run_window, threads
 from flows.enact import APPLIED
 from flows.indexing import width
 from models.domain.jobs import JobKind, JobStatus
@@ -25,7 +24,7 @@ from tasks.verify.task import files_to_verify, summarize_verification, verify_ba
 @flow(
     name="verify-root",
     flow_run_name=run_name("verify"),
-    task_runner=ThreadPoolTaskRunner(max_workers=4),
+    task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
 def verify_root(job_id: str) -> dict[str, Any]:
@@ -74,12 +73,18 @@ def verify_root(job_id: str) -> dict[str, Any]:
 
 
 @flow(name="verify", on_cancellation=[cancel_from_prefect])
-def verify(root_id: str | None = None) -> dict[str, Any]:
+def verify(root_id: str | None = None, job_id: str | None = None) -> dict[str, Any]:
     """Verify one root, or all of them in turn.
+
+    Args:
+        root_id: the only root to visit.
+        job_id: a job that exists already, submitted or handed over by a worker that died.
 
     Returns:
         The counts of each root, by its id; `error` where one could not be read.
     """
+    if job_id is not None:
+        return verify_root(job_id)
     results: dict[str, Any] = {}
     for each in roots_to_visit(root_id):
         state = verify_root(job_for_root(JobKind.VERIFY, each), return_state=True)

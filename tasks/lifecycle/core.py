@@ -5,8 +5,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -113,7 +113,9 @@ class JobRun:
         self._last_progress_s = now
         low, high = span
         ratio = low + (high - low) * (done / total if total else 1.0)
-        self._ledger.set_progress(self.job.id, phase=phase, progress_ratio=ratio, **counters)
+        self._ledger.set_progress(
+            self.job.id, phase=phase, progress_ratio=ratio, epoch=self.epoch, **counters
+        )
 
 
 @contextmanager
@@ -123,7 +125,7 @@ def run_job(
     *,
     lease_s: float,
     on_done: Callable[[JobRun], JobStatus],
-) -> Iterator[JobRun]:
+) -> Generator[JobRun]:
     """Hold a job while the body runs, and settle its status however the body ends.
 
     A canceled body leaves the job canceled; a failed one leaves it failed with the error's text;
@@ -141,16 +143,17 @@ def run_job(
         ConflictError: the job's status does not allow it to run.
     """
     with Lease(ledger, job_id, lease_s) as lease:
-        ledger.set_status(job_id, JobStatus.RUNNING)
+        ledger.set_status(job_id, JobStatus.RUNNING, epoch=lease.epoch)
         run = JobRun(ledger, ledger.job(job_id), lease)
         try:
             run.safe_point()
             yield run
         except JobCanceledError:
-            ledger.set_status(job_id, JobStatus.CANCELED)
+            ledger.set_status(job_id, JobStatus.CANCELED, epoch=lease.epoch)
             raise
         except Exception as error:
-            if not lease.is_lost:
-                ledger.set_status(job_id, JobStatus.FAILED, error=f"{error}" or repr(error))
+            with suppress(ConflictError):  # another worker holds the job now: its status is theirs
+                text = str(error) or repr(error)
+                ledger.set_status(job_id, JobStatus.FAILED, error=text, epoch=lease.epoch)
             raise
-        ledger.set_status(job_id, on_done(run))
+        ledger.set_status(job_id, on_done(run), epoch=lease.epoch)

@@ -12,12 +12,20 @@ class JobLedger(Protocol):
         """Return the job. Raises MissingError."""
         ...
 
-    def set_status(self, job_id: str, status: JobStatus, *, error: str | None = None) -> None:
+    def set_status(
+        self, job_id: str, status: JobStatus, *, error: str | None = None, epoch: int | None = None
+    ) -> None:
         """Move the job to a status its life allows. Raises ConflictError."""
         ...
 
     def set_progress(
-        self, job_id: str, *, phase: str, progress_ratio: float, **counters: int
+        self,
+        job_id: str,
+        *,
+        phase: str,
+        progress_ratio: float,
+        epoch: int | None = None,
+        **counters: int,
     ) -> None:
         """Record how far the job is."""
         ...

@@ -1,6 +1,6 @@
 """Fairness between tenants: a global concurrency limit for each account."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 WAIT_S = 3600.0
@@ -15,7 +15,7 @@ def _ensure_limit(name: str, jobs: int) -> None:
 
 
 @contextmanager
-def tenant_slot(account_id: str | None, jobs: int) -> Iterator[None]:
+def tenant_slot(account_id: str | None, jobs: int) -> Generator[None]:
     """Hold one of the account's `jobs` slots; per job, never per file (DESIGN section 12).
 
     Raises:

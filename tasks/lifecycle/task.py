@@ -2,11 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
+from models.domain.errors import ConflictError, MissingError
 from models.domain.jobs import Job, JobKind, JobStatus
 from models.domain.plans import Plan
 from models.domain.table_refs import TableRef
@@ -19,6 +20,7 @@ from warehouse.store.parts import open_lake
 __all__ = [
     "JobCanceledError",
     "JobRun",
+    "approve_own_plan",
     "batch_ranges",
     "cancel_from_prefect",
     "done_if_clean",
@@ -31,6 +33,7 @@ __all__ = [
     "report_plan",
     "roots_to_visit",
     "run_name",
+    "saved_plan",
 ]
 
 
@@ -42,7 +45,7 @@ def done_if_clean(run: JobRun) -> JobStatus:
 @contextmanager
 def held_job(
     job_id: str, *, on_done: Callable[[JobRun], JobStatus] = done_if_clean
-) -> Iterator[JobRun]:
+) -> Generator[JobRun]:
     """Hold a job, within its tenant's share of concurrency, while a flow body runs.
 
     Raises:
@@ -94,13 +97,34 @@ def report_job(job_id: str, facts: dict[str, Any]) -> None:
     artifacts.job_table(job_id, facts)
 
 
-def cancel_from_prefect(_flow: Any, flow_run: Any, _state: Any) -> None:
+def cancel_from_prefect(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 - Prefect's names
     """State hook: a run canceled in the Prefect UI cancels its job in our journal too."""
     job_id = flow_run.parameters.get("job_id")
     if not job_id:
         return
-    with open_ledger(Settings()) as ledger:
+    with open_ledger(Settings()) as ledger, suppress(ConflictError):  # it ended by itself
         ledger.request_cancel(str(job_id))
+
+
+def saved_plan(plan_id: str) -> Plan:
+    """Return a plan as it was saved.
+
+    Raises:
+        MissingError: there is no such plan.
+    """
+    with open_ledger(Settings()) as ledger:
+        return ledger.plan(plan_id)
+
+
+def approve_own_plan(job_id: str) -> bool:
+    """Approve a job's plan in its submitter's name; False when it has none yet."""
+    with open_ledger(Settings()) as ledger:
+        try:
+            plan = ledger.plan_of_job(job_id)
+        except MissingError:
+            return False
+        ledger.approve(plan.id, by=ledger.job(job_id).account_id or "system")
+        return True
 
 
 def roots_to_visit(root_id: str | None) -> list[str]:

@@ -42,11 +42,13 @@ class DictLedger:
             destination_root_id="r",
         )
 
-    def set_status(self, job_id: str, status: JobStatus, *, error: str | None = None) -> None:
+    def set_status(self, job_id, status, *, error=None, epoch=None) -> None:
+        if epoch not in {None, self.epoch}:
+            raise ConflictError("held by another worker")
         check_transition(self.status, status)
         self.status, self.error = status, error
 
-    def set_progress(self, job_id, *, phase, progress_ratio, **counters):
+    def set_progress(self, job_id, *, phase, progress_ratio, epoch=None, **counters):
         self.progress.append((phase, progress_ratio))
 
     def is_cancel_requested(self, job_id: str) -> bool:
