@@ -1,0 +1,1 @@
+"""What analysts ask: views over the tables, and queries by name."""
