@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -99,6 +100,8 @@ def ensure_stack(settings: Settings, on_progress: Callable[[str], None]) -> Addr
             env={**os.environ, **settings_environment(settings)},
             start_new_session=True,
         )
+    # It outlives this call: somebody must hear of its end, or it stays a zombie of ours.
+    threading.Thread(target=supervisor.wait, daemon=True, name="supervisor's end").start()
     deadline = time.monotonic() + START_TIMEOUT_S
     told = ""
     while time.monotonic() < deadline:

@@ -34,6 +34,8 @@ class PrefectApi:
             headers=headers,
             auth=httpx.BasicAuth(user, password) if user else None,
             timeout=TIMEOUT_S,
+            # Calls are rare: no connection is kept, so that there is nothing to close.
+            limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=False,  # a proxy of the environment does not know our loopback
         )
 

@@ -98,8 +98,9 @@ class Supervisor:
         self._set(Phase.STARTING, "looking for leftovers")
         end_orphans(self._places, previous)
         if self._settings.prefect_api_url is None:
-            last_url = previous.prefect_api_url if previous else None
-            port = prefect_server.choose_port(self._settings.prefect_port, last_url)
+            # Noted even if this start fails: the next one tries the same address again.
+            self._api_url = previous.prefect_api_url if previous else None
+            port = prefect_server.choose_port(self._settings.prefect_port, self._api_url)
             self._api_url = f"http://{prefect_server.HOST}:{port}/api"
             self._start(prefect_server.server_spec(self._places, self._environ, port))
         else:
