@@ -1,6 +1,6 @@
-"""A row of the catalog as a run publishes it."""
+"""A row of the catalog as a run publishes it, and what publishing changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.domain.columns import column
 
@@ -11,8 +11,8 @@ class CatalogRow:
 
     key: str = column("Path below the root, where it is now; unique in a table.")
     previous_key: str | None = column(
-        "Where it was when it was last published: a move keeps its identity and its tags. "
-        "Null when it did not move.",
+        "Where it was before this job moved it (in the job's source root): a move keeps a file's "
+        "identity and tags. Null when it did not move.",
         default=None,
     )
     size_bytes: int = column("Size in bytes.")
@@ -26,7 +26,8 @@ class CatalogRow:
     coarse_category: str = column("Images, Videos, Documents, Audio or Others.", default="Others")
     category_confidence: float | None = column("Probability in [0, 1].", default=None)
     duplicate_of_key: str | None = column(
-        "Key of the keeper when this is a duplicate; null for keepers and for single files.",
+        "Key of the keeper, in the same table or root, when this is a duplicate; null for keepers "
+        "and for single files.",
         default=None,
     )
     details: str = column("Media facts as a JSON object.", default="{}")
@@ -34,11 +35,34 @@ class CatalogRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogCounts:
-    """What publishing changed."""
+class KnownFile:
+    """What the catalog knows of one live file."""
 
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    deleted: int = 0
+    key: str = column("Path below the root.")
+    size_bytes: int = column("Size in bytes.")
+    modified_ns: int = column("Modification time, nanoseconds since 1970 UTC.")
+    version: str = column("What the storage knows this version by.")
+    sha256: str | None = column("SHA-256, 64 hexadecimal digits.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogChanges:
+    """What publishing changed, in files; all but `unchanged` are 0 when the same comes again."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    moved: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogTotals:
+    """What the catalog holds of one account or root; the trash does not count."""
+
+    files: int
+    bytes: int
+    duplicates: int
+    space_wasted_bytes: int
+    by_category: dict[str, int] = field(default_factory=dict[str, int])
+    """Files by coarse category."""

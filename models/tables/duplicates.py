@@ -88,5 +88,8 @@ class DuplicateMemberRow(Base):
     keep_reason: Mapped[str] = mapped_column(
         server_default="", comment="Which rule chose the keeper, in words."
     )
+    is_removable: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="Whether a rule may remove it."
+    )
 
     group: Mapped[DuplicateGroupRow] = relationship(back_populates="members", lazy="raise")

@@ -5,13 +5,15 @@ from typing import Self
 
 from models.domain.errors import BusyError
 from models.settings import Settings
+from tasks.ledger.catalog import Catalog
+from tasks.ledger.duplicates import Duplicates
 from tasks.ledger.journal import Journal
 from tasks.ledger.leases import Leases
 from tasks.ledger.plans import Plans
 
 
-class Ledger(Plans, Leases, Journal):
-    """Jobs, plans, journal, events, roots and catalog of one database.
+class Ledger(Plans, Leases, Journal, Catalog, Duplicates):
+    """Jobs, plans, journal, events, roots, catalog and duplicates of one database.
 
     Every method is one transaction and may be called from any thread; connections come from this
     process' pool. Every method raises BusyError when Postgres does not answer or is occupied

@@ -573,6 +573,7 @@ CREATE TABLE duplicate_members (
     is_hardlink BOOLEAN DEFAULT false NOT NULL,
     wasted_bytes BIGINT DEFAULT 0 NOT NULL,
     keep_reason TEXT DEFAULT '' NOT NULL,
+    is_removable BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT pk_duplicate_members PRIMARY KEY (group_id, file_id),
     CONSTRAINT valid_similarity CHECK (similarity_ratio BETWEEN 0 AND 1),
     CONSTRAINT positive_waste CHECK (wasted_bytes >= 0),
@@ -589,3 +590,4 @@ COMMENT ON COLUMN duplicate_members.similarity_ratio IS '1 for equal bytes.';
 COMMENT ON COLUMN duplicate_members.is_hardlink IS 'Whether it shares its bytes with another member.';
 COMMENT ON COLUMN duplicate_members.wasted_bytes IS 'Bytes its removal would free.';
 COMMENT ON COLUMN duplicate_members.keep_reason IS 'Which rule chose the keeper, in words.';
+COMMENT ON COLUMN duplicate_members.is_removable IS 'Whether a rule may remove it.';
