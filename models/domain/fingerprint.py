@@ -49,6 +49,40 @@ class DateFlag(StrEnum):
     CONFLICTING = "conflicting"
 
 
+class Problem(StrEnum):
+    """How a `problem` begins: `<kind>: <reason in words>`."""
+
+    UNREADABLE = "unreadable"
+    """No byte could be had; no hashes."""
+    DEFERRED = "deferred"
+    """It changed while it was read, or is in use; a later run takes it. No hashes."""
+    CORRUPT = "corrupt"
+    """Read and hashed, but damaged: it is not what it claims to be."""
+    LIMITED = "limited"
+    """Read and hashed; parsing it takes more time, memory or pixels than a file may."""
+    ENCRYPTED = "encrypted"
+    """Read and hashed; its facts need a password."""
+    UNSUPPORTED = "unsupported"
+    """Read and hashed; a variant that no parser here knows."""
+
+    def because(self, reason: str) -> str:
+        """Return the text of a `problem`."""
+        return f"{self}: {reason}"
+
+    def is_kind_of(self, problem: str | None) -> bool:
+        """Return whether a `problem` is of this kind."""
+        return problem is not None and problem.startswith(f"{self}: ")
+
+
+def index_profile(*, read_gps: bool) -> str:
+    """Return what a fingerprint depends on besides the bytes, as a folder's name.
+
+    Fingerprints made under another profile are not carried over; the name is part of where they
+    are kept.
+    """
+    return f"v{ALGORITHM_VERSION}-gps" if read_gps else f"v{ALGORITHM_VERSION}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint(ManifestRow):
     """One file with its content's identity and facts.
@@ -85,4 +119,6 @@ class Fingerprint(ManifestRow):
     track: int | None = column("Track number in the file.", default=None)
     sender: str | None = column("Mail: address of the sender.", default=None)
     thumbnail: str | None = column("Key of the thumbnail in the lake.", default=None)
-    problem: str | None = column("Why facts are missing, in words; null when none.", default=None)
+    problem: str | None = column(
+        "Why facts are missing, a `Problem` and words; null when none.", default=None
+    )

@@ -1,0 +1,122 @@
+"""One batch: read, hash, parse, in a few threads that share the children."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from models.domain.errors import BusyError, FileOrganizerError
+from models.domain.fingerprint import Fingerprint
+from models.domain.manifest import ManifestRow
+from tasks.fingerprint import core
+from tasks.fingerprint.content_types import Decision
+from tasks.fingerprint.parsing import Facts
+from tasks.fingerprint.ports import ByteSource, Parser, Thumbnails
+from tasks.fingerprint.reading import Content, read_once
+
+HEAD_ONLY_BYTES = 256 * 1024
+"""What a parser of headers is sent of a file; it asks for ranges when it needs more."""
+_HEADER_KINDS = frozenset({"audio", "mail", "ole", "raw", "video", "zip"})
+_RANGE_BYTES = 1 << 20
+_BUSY_RATIO = 0.5
+"""Above this share of busy files it is the storage that is busy, not some files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a batch is to find out.
+
+    Attributes:
+        latest: naive; clocks after it are wrong.
+        threads: files in work at a time.
+    """
+
+    latest: datetime
+    threads: int
+    read_gps: bool = False
+    thumbnails: bool = True
+
+
+def fingerprint_rows(
+    rows: Sequence[ManifestRow],
+    *,
+    source: ByteSource,
+    parser: Parser,
+    thumbnails: Thumbnails,
+    wishes: Wishes,
+) -> list[Fingerprint]:
+    """Return one row for each file, sorted by key; a file that fails is a row with a problem.
+
+    Raises:
+        BusyError: the storage, not some file, is occupied.
+        BrokenError: no parser can be started.
+    """
+    work = partial(_fingerprint, source=source, parser=parser, thumbnails=thumbnails, wishes=wishes)
+    with ThreadPoolExecutor(wishes.threads, thread_name_prefix="fingerprint") as threads:
+        outcomes = list(threads.map(work, rows))
+    busy = [error for _, error in outcomes if isinstance(error, BusyError)]
+    if busy and len(busy) > _BUSY_RATIO * len(rows):
+        raise busy[0]
+    return sorted((made for made, _ in outcomes), key=lambda made: made.key)
+
+
+def failures(rows: Iterable[Fingerprint]) -> int:
+    """Return how many rows could not be read."""
+    return sum(row.sha256 is None for row in rows)
+
+
+def _fingerprint(
+    row: ManifestRow,
+    *,
+    source: ByteSource,
+    parser: Parser,
+    thumbnails: Thumbnails,
+    wishes: Wishes,
+) -> tuple[Fingerprint, FileOrganizerError | None]:
+    try:
+        content = read_once(source, row)
+    except FileOrganizerError as error:
+        return core.unreadable(row, error), error
+    decision = core.type_of(row, content, parser.label)
+    facts, thumbnail = _parse(row, content, decision, source, parser, thumbnails, wishes)
+    made = core.fingerprint(
+        row, content, decision, facts, latest=wishes.latest, thumbnail=thumbnail
+    )
+    return made, None
+
+
+def _parse(  # noqa: PLR0917 - one file's way through the ports
+    row: ManifestRow,
+    content: Content,
+    decision: Decision,
+    source: ByteSource,
+    parser: Parser,
+    thumbnails: Thumbnails,
+    wishes: Wishes,
+) -> tuple[Facts, str | None]:
+    """Return the facts of a file and the key of its thumbnail."""
+    has_thumbnail = wishes.thumbnails and thumbnails.has(content.sha256)
+    request = core.request_for(
+        decision,
+        row.size_bytes,
+        thumbnail=wishes.thumbnails and not has_thumbnail,
+        read_gps=wishes.read_gps,
+    )
+    if request is None:
+        return {}, None
+    blob = memoryview(content.blob)
+    if request.kind in _HEADER_KINDS:
+        blob = blob[:HEAD_ONLY_BYTES]
+
+    def fetch(offset: int, count: int) -> bytes:
+        end = offset + min(count, _RANGE_BYTES)
+        if end <= len(content.blob):
+            return content.blob[offset:end]
+        return source.read_range(row.key, offset, end - offset)
+
+    parsed = parser.parse(request, blob=blob, fetch=fetch)
+    if parsed.thumbnail.startswith(b"RIFF"):
+        thumbnails.put(content.sha256, parsed.thumbnail)
+        has_thumbnail = True
+    return parsed.facts, core.thumbnail_uri(content.sha256) if has_thumbnail else None

@@ -1,0 +1,1 @@
+"""Signatures that stay alike when content is changed a little: pictures, sound, film, text."""

@@ -1,0 +1,134 @@
+"""What is new since the last index: pure, over whole tables."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from models.domain.errors import StaleError
+from models.domain.fingerprint import Fingerprint
+from models.domain.manifest import ListingProblem, ManifestRow
+from warehouse.schemas.arrow import arrow_schema, to_table
+
+IDENTITY = ("key", "size_bytes", "modified_ns", "version", "inode")
+"""Equal in all of these, a file is the one that was read (DESIGN D6). A null inode equals null."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A listing held against the last index.
+
+    Attributes:
+        changed: (n,) rows of ManifestRow that must be read, sorted by key.
+        known: (m,) rows of Fingerprint that are carried over, sorted by key; n + m is the listing.
+        vanished: how many files of the last index are not listed any more.
+    """
+
+    changed: pa.Table
+    known: pa.Table
+    vanished: int
+
+
+def collect(
+    pages: Iterable[tuple[Iterable[ManifestRow], Iterable[ListingProblem]]],
+) -> tuple[pa.Table, pa.Table]:
+    """Return the rows and the problems of a listing's pages as two tables, each sorted by key.
+
+    A page becomes columns as it comes, so a million files take some 200 MB, not gigabytes.
+
+    Returns:
+        (n,) rows of ManifestRow, and (p,) rows of ListingProblem.
+    """
+    rows = [to_table([], ManifestRow)]
+    problems = [to_table([], ListingProblem)]
+    for page_rows, page_problems in pages:
+        rows.append(to_table(page_rows, ManifestRow))
+        problems.append(to_table(page_problems, ListingProblem))
+    return _sorted(pa.concat_tables(rows)), _sorted(pa.concat_tables(problems))
+
+
+def compare(listing: pa.Table, last: pa.Table | None, *, verify: bool) -> Comparison:
+    """Return which files must be read, and which fingerprints hold.
+
+    A file that could not be read last time is read now; any difference in `IDENTITY`, an inode or
+    version among them, means reading again.
+
+    Args:
+        listing: (n,) rows of ManifestRow, any order.
+        last: (m,) rows of Fingerprint of the last index; None when there is none that counts.
+        verify: read every file again, whatever the listing says.
+    """
+    listing = _sorted(listing)
+    if last is None or not last.num_rows:
+        return Comparison(changed=listing, known=to_table([], Fingerprint), vanished=0)
+    before = _unchanged_candidates(last)
+    vanished = _vanished(listing, last)
+    if verify:
+        return Comparison(changed=listing, known=to_table([], Fingerprint), vanished=vanished)
+    known = _joined(before, listing, "semi")
+    changed = _joined(listing, before, "anti")
+    return Comparison(
+        changed=_as(changed, ManifestRow), known=_as(known, Fingerprint), vanished=vanished
+    )
+
+
+def refuse_vanished(*, listed: int, last: int, before: str | None, now: str) -> None:
+    """Refuse a root that lists nothing because it is not there: an unmounted disk leaves a folder.
+
+    Args:
+        listed: files listed now.
+        last: files of the last index.
+        before: what lay at the root then; None when it was not written down.
+        now: what lies there now.
+
+    Raises:
+        StaleError: the root is empty, was not, and is another folder or file system than it was.
+    """
+    if not listed and last and before is not None and before != now:
+        raise StaleError(
+            f"the root is empty and had {last} files: its disk is not mounted, or another one is; "
+            "nothing was changed. Mount it and try again"
+        )
+
+
+def _unchanged_candidates(last: pa.Table) -> pa.Table:
+    import pyarrow.compute as pc
+
+    return last.filter(pc.is_valid(last.column("sha256")))
+
+
+def _joined(left: pa.Table, right: pa.Table, how: str) -> pa.Table:
+    """Return the rows of `left` that have (semi) or lack (anti) their equal in `right`."""
+    import polars as pl
+
+    keep, other = pl.DataFrame(left), pl.DataFrame(right.select(list(IDENTITY)))
+    joined = keep.join(
+        other,
+        on=list(IDENTITY),
+        how="semi" if how == "semi" else "anti",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    return _sorted(joined.to_arrow())
+
+
+def _vanished(listing: pa.Table, last: pa.Table) -> int:
+    import polars as pl
+
+    now = pl.DataFrame(listing.select(["key"]))
+    then = pl.DataFrame(last.select(["key"]))
+    return then.join(now, on="key", how="anti").height
+
+
+def _as(table: pa.Table, row_type: type) -> pa.Table:
+    return table.cast(arrow_schema(row_type))
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    """Return rows by key; a listing that is in order already is left as it is."""
+    import polars as pl
+
+    keys = pl.Series(table.column("key"))
+    if keys.is_sorted():
+        return table
+    return table.sort_by("key")
