@@ -47,3 +47,8 @@ class DuplicateRow:
     is_hardlink: bool = column("Whether it shares its bytes with an earlier member.")
     wasted_bytes: int = column("Bytes a removal would free: 0 for the keeper and for hardlinks.")
     keep_reason: str = column("Which rule chose the keeper, in words.")
+    is_removable: bool = column(
+        "Whether a rule may remove it: never the keeper, a hardlink, a protected file, one whose "
+        "content could not be read as what it claims to be, or one that goes with others.",
+        default=False,
+    )

@@ -1,0 +1,105 @@
+"""One job's template applied to files and projects: where each belongs, and whether it is there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.domain.facts import columns_of, date_used, field_values
+from models.domain.jobs import OrganizeOptions
+from models.domain.placing import (
+    is_in_place,
+    is_project_in_place,
+    namespace_of,
+    place_at,
+    place_of,
+    project_place,
+    project_values,
+)
+from models.domain.targets import Target
+from models.domain.templates import Place, template_of
+from models.domain.units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where something belongs.
+
+    Attributes:
+        place: folder, name and tail.
+        is_here: whether it lies there already.
+        values: the template's values; kept only where the place must be made again (counters).
+    """
+
+    place: Place
+    is_here: bool
+    values: Mapping[str, str | None] | None = None
+
+
+class Placer:
+    """Where files of one job belong.
+
+    Attributes:
+        template: of the job's mode.
+        namespace: how source and destination lie to each other.
+        columns: columns of fingerprints and categories that `file` and `oldest` read.
+
+    Raises:
+        InvalidError: the mode or template cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: OrganizeOptions,
+        source_url: str,
+        destination_url: str,
+        target: Target | None = None,
+    ) -> None:
+        target = target or Target()
+        self._folder_key = str if target.is_exact else target.key()
+        self.template = template_of(options)
+        self.namespace = namespace_of(source_url, destination_url)
+        self.source_name = source_url.rstrip("/").rpartition("/")[2] or "source"
+        self.is_counted = "counter" in self.template.fields
+        self.columns = sorted({*columns_of(self.template.fields), *columns_of(frozenset({"date"}))})
+
+    def file(self, row: Mapping[str, Any]) -> Placed:
+        """Return where one file belongs, which stands for its companions.
+
+        Args:
+            row: the columns of `columns`.
+        """
+        values = field_values(row, self.template.fields)
+        place = place_of(self.template, values)
+        address = self.namespace.address(row["key"])
+        is_here = address is not None and is_in_place(
+            self.template, values, address, place, self._folder_key
+        )
+        return Placed(place, is_here, values if self.is_counted else None)
+
+    def project(self, unit: Unit, oldest: str | None) -> Placed:
+        """Return where a project belongs.
+
+        Args:
+            unit: the project.
+            oldest: from `oldest_date` of its files.
+        """
+        name = unit.anchor.rpartition("/")[2] or self.source_name
+        values = project_values(unit.anchor, name, unit.category, oldest)
+        place = project_place(self.template, values)
+        if not unit.anchor:
+            return Placed(place, self.namespace.is_same)
+        address = self.namespace.address(unit.anchor)
+        is_here = address is not None and is_project_in_place(
+            self.template, values, address, place, self._folder_key
+        )
+        return Placed(place, is_here)
+
+    def at(self, placed: Placed, number: int) -> Place:
+        """Return the place of a counted template with another number."""
+        return place_at(self.template, placed.values or {}, number)
+
+
+def oldest_date(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the oldest date of files whose date is not odd, `YYYY-MM-DD`; None without any."""
+    dates = (date_used(row) for row in rows)
+    return min((used.date for used in dates if used.date and not used.flag), default=None)

@@ -1,0 +1,1 @@
+"""Dedupe: groups of files with one content, and which member stays."""

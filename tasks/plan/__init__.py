@@ -1,0 +1,1 @@
+"""Plan: from files, categories and duplicates to rows that say exactly what will happen."""

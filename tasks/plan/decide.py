@@ -1,0 +1,264 @@
+"""What becomes of each unit before names are looked at: goes, stays, is refused, is trashed."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
+from models.domain.placer import Placed
+from models.domain.placing import COUNTERS, split_number
+from models.domain.templates import Place
+from models.domain.units import UnitKind
+from tasks.plan.intake import Intake
+
+
+class Fate(Enum):
+    """What becomes of a unit."""
+
+    GO = auto()
+    STAY = auto()
+    REFUSE = auto()
+    TRASH = auto()
+
+
+IN_PLACE = "already in place"
+SETTLED = "already below the destination"
+VIRTUAL = "virtual"
+"""The mode that changes the catalog only."""
+
+
+@dataclass(slots=True)
+class Work:
+    """A unit that goes somewhere.
+
+    Attributes:
+        leader: row whose facts decide.
+        members: rows, the leader first.
+        place: where the leader goes.
+        remainders: what follows the anchor in each member's destination.
+        reserve: bytes of the longest remainder's first part, kept free when a name is cut.
+        placed: kept only where a counter makes the place again.
+    """
+
+    leader: int
+    members: tuple[int, ...]
+    place: Place
+    remainders: tuple[str, ...]
+    reserve: int
+    placed: Placed | None
+    is_project: bool
+
+
+@dataclass(slots=True)
+class Decisions:
+    """The fate of every unit, by leader.
+
+    Attributes:
+        fates: by leader.
+        reasons: in words, by leader; of those that go, what is odd about their date.
+        work: what goes, by leader.
+        evidence: positions of files at the destination whose content let something stay.
+    """
+
+    fates: dict[int, Fate] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
+    work: dict[int, Work] = field(default_factory=dict)
+    evidence: set[int] = field(default_factory=set)
+
+
+class _Decider:
+    def __init__(self, intake: Intake) -> None:
+        self._in = intake
+        self._key = intake.target.key()
+        options = intake.options
+        self._is_virtual = options.mode == VIRTUAL
+        self._is_copy = options.operation is OperationType.COPY
+        self._skips = options.on_duplicate is not OnDuplicate.KEEP and not self._is_virtual
+        self._trashes = options.on_duplicate is OnDuplicate.TRASH and not self._is_copy
+        self._aliases = intake.files.aliases()
+        self.found = Decisions()
+        self._contents: dict[str, int] = {}
+        self._by_address: dict[str, int] = {}
+        self._by_content: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+        self._matched: set[int] = set()
+        self._index_destination()
+
+    def _index_destination(self) -> None:
+        """Note what is at the destination, for `content is there` and `already copied`."""
+        if self._is_virtual:
+            return
+        looks_for_copies = self._is_copy or (
+            self._in.options.conflict is ConflictPolicy.SKIP_IDENTICAL
+        )
+        for position, sha256 in self._in.existing.contents():
+            if self._in.existing.value(position, "size_bytes"):
+                self._contents.setdefault(sha256, position)
+            if looks_for_copies:
+                self._note(self._in.existing.keys[position], sha256, -1 - position)
+        if self._is_copy:
+            for row, key in enumerate(self._in.files.keys):
+                address = self._in.placer.namespace.address(key)
+                sha256 = None if address is None else self._in.files.sha256(row)
+                if address is not None and sha256 is not None:
+                    self._note(address, sha256, row)
+
+    def _note(self, address: str, sha256: str, occupant: int) -> None:
+        self._by_address[self._key(address)] = occupant
+        self._by_content[sha256].append((address, occupant))
+
+    def decide(self, leader: int, placed: Placed) -> None:
+        """Record what becomes of one unit."""
+        members = self._in.files.members(leader)
+        fate, reason = self._refused(members) or self._kept(members, placed) or (Fate.GO, "")
+        if fate is Fate.GO:
+            work = self._work(leader, members, placed)
+            copied = self._already_copied(work)
+            if copied:
+                fate, reason = Fate.STAY, copied
+            else:
+                self.found.work[leader] = work
+        self.found.fates[leader] = fate
+        if reason:
+            self.found.reasons[leader] = reason
+
+    def _refused(self, members: tuple[int, ...]) -> tuple[Fate, str] | None:
+        files = self._in.files
+        unreadable = [row for row in members if files.unreadable[row]]
+        if not unreadable:
+            return None
+        if len(members) == 1:
+            problem = files.table.column("problem")[unreadable[0]].as_py()
+            return Fate.REFUSE, problem or "its content could not be read"
+        return Fate.REFUSE, "goes with a file that could not be read"
+
+    def _kept(self, members: tuple[int, ...], placed: Placed) -> tuple[Fate, str] | None:
+        """Return why a unit stays or is trashed, None when it is to go."""
+        files, namespace = self._in.files, self._in.placer.namespace
+        if any(namespace.is_settled(files.keys[row]) for row in members):
+            return Fate.STAY, SETTLED
+        if any(files.is_protected(row) for row in members):
+            return Fate.STAY, "in a protected folder"
+        if any(row in self._aliases for row in members):
+            return Fate.STAY, "another path of a file that is listed once already"
+        if self._is_virtual:
+            return None
+        duplicate = self._duplicate(members)
+        if duplicate is not None:
+            return duplicate
+        if placed.is_here:
+            return Fate.STAY, IN_PLACE
+        return self._elsewhere(members) if self._skips else None
+
+    def _duplicate(self, members: tuple[int, ...]) -> tuple[Fate, str] | None:
+        """Return what becomes of a unit whose every file is a duplicate of one that stays."""
+        duplicates, files = self._in.duplicates, self._in.files
+        if not self._skips or not all(row in duplicates.keeper_of for row in members):
+            return None
+        if self._is_project(members[0]):
+            return None
+        keeper = files.keys[duplicates.keeper_of[members[0]]]
+        if not self._trashes:
+            return Fate.STAY, f"duplicate of {keeper}"
+        if all(row in duplicates.removable for row in members):
+            return Fate.TRASH, f"duplicate of {keeper}"
+        return Fate.STAY, f"duplicate of {keeper}, not removable by rule"
+
+    def _elsewhere(self, members: tuple[int, ...]) -> tuple[Fate, str] | None:
+        """Return that the destination has every content of a unit already."""
+        if not self._contents or self._is_project(members[0]):
+            return None
+        found = [self._contents.get(self._in.files.sha256(row) or "") for row in members]
+        first = found[0]
+        if first is None or None in found:
+            return None
+        self.found.evidence.update(position for position in found if position is not None)
+        return Fate.STAY, f"the destination has it already: {self._in.existing.keys[first]}"
+
+    def _is_project(self, leader: int) -> bool:
+        unit = self._in.files.units.unit_of.get(leader)
+        return unit is not None and unit.kind is UnitKind.PROJECT
+
+    def _work(self, leader: int, members: tuple[int, ...], placed: Placed) -> Work:
+        place = placed.place
+        remainders: tuple[str, ...] = (place.tail,)
+        unit = self._in.files.units.unit_of.get(leader)
+        is_project = unit is not None and unit.kind is UnitKind.PROJECT
+        if unit is not None:
+            keys = self._in.files.keys
+            remainders = tuple(unit.remainder(keys[row]) for row in members)
+            if not is_project:
+                remainders = (place.tail, *remainders[1:])
+        reserve = max(len(rest.partition("/")[0].encode()) for rest in remainders)
+        kept = placed if placed.values is not None else None
+        return Work(leader, members, place, remainders, reserve, kept, is_project)
+
+    def _already_copied(self, work: Work) -> str | None:
+        """Return that a copy of the unit lies in its place, perhaps with a number, or None.
+
+        Each file at the destination is the copy of one file only: two equal sources that are both
+        to be kept need two copies.
+        """
+        if not self._by_content:
+            return None
+        sha256 = self._in.files.sha256(work.leader) or ""
+        for address, occupant in self._by_content.get(sha256, ()):
+            if occupant in self._matched or occupant == work.leader:
+                continue
+            occupants = self._copies(work, address)
+            if occupants is not None:
+                self._matched.update(occupants)
+                self.found.evidence.update(-1 - code for code in occupants if code < 0)
+                return f"already there: {address}"
+        return None
+
+    def _copies(self, work: Work, address: str) -> list[int] | None:
+        """Return the copies of all members when the leader's copy lies at an address."""
+        rest = work.remainders[0]
+        if not address.endswith(rest):
+            return None
+        anchor = address[: len(address) - len(rest)] if rest else address
+        if not self._is_of_series(work, anchor):
+            return None
+        occupants: list[int] = []
+        for row, remainder in zip(work.members, work.remainders, strict=True):
+            occupant = self._by_address.get(self._key(anchor + remainder))
+            if occupant is None or occupant in self._matched or not self._is_equal(row, occupant):
+                return None
+            occupants.append(occupant)
+        return occupants
+
+    def _is_equal(self, row: int, occupant: int) -> bool:
+        files = self._in.files
+        other = (
+            files.sha256(occupant)
+            if occupant >= 0
+            else self._in.existing.value(-1 - occupant, "sha256")
+        )
+        return other is not None and other == files.sha256(row)
+
+    def _is_of_series(self, work: Work, anchor: str) -> bool:
+        """Return whether an anchor is the unit's own, plain, numbered or counted."""
+        key = self._key(anchor)
+        return any(key == self._key(wanted) for wanted in self._series(work, anchor))
+
+    def _series(self, work: Work, anchor: str) -> list[str]:
+        numbers = {1, split_number(anchor)[1]}
+        if work.placed is None:
+            return [work.place.anchor(number, reserve=work.reserve) for number in numbers]
+        counters = {int(digits) for digits in COUNTERS.findall(anchor)}
+        placer = self._in.placer
+        return [
+            placer.at(work.placed, number).anchor(1, reserve=work.reserve) for number in counters
+        ]
+
+
+def decide(intake: Intake) -> Decisions:
+    """Return the fate of every unit; names at the destination are not looked at yet.
+
+    Args:
+        intake: what the plan is made from.
+    """
+    decider = _Decider(intake)
+    for leader, placed in intake.files.placed(intake.placer):
+        decider.decide(leader, placed)
+    return decider.found

@@ -1,0 +1,111 @@
+"""Which names below the destination are taken, as the destination compares names."""
+
+from collections.abc import Iterator
+
+from models.domain.companions import ACTIVE, PASSIVE, split_extension
+from models.domain.targets import Target
+
+_TIED = ACTIVE | PASSIVE
+
+
+def folders_of(path: str) -> Iterator[str]:
+    """Yield the folders above a path, outermost first."""
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
+
+
+class Names:
+    """Files, folders and claims below the destination.
+
+    Attributes:
+        files: what lies where now: a row of the source (0 and up), another file (-1 and down).
+        claims: what the plan puts where: rows of the source, or files that give way (negative).
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.key = target.key()
+        self._is_exact = target.is_exact
+        self.files: dict[str, int] = {}
+        self.claims: dict[str, int] = {}
+        self._folders: dict[str, str] = {}
+        self._clear: set[str] = set()
+        self._stems: dict[str, frozenset[str]] = {}
+        self._sets: dict[frozenset[str], frozenset[str]] = {}
+
+    def add(self, address: str, occupant: int) -> None:
+        """Note a file that lies there now."""
+        self.files[self.key(address)] = occupant
+        self._add_folders(address)
+        self._add_stem(address)
+
+    def claim(self, address: str, occupant: int) -> None:
+        """Note that the plan puts something there."""
+        self.claims[self.key(address)] = occupant
+        self._add_folders(address)
+        self._add_stem(address)
+
+    def leave(self, address: str, occupant: int) -> None:
+        """Note that the plan takes a file away from there."""
+        key = self.key(address)
+        if self.files.get(key) == occupant:
+            del self.files[key]
+
+    def _add_folders(self, address: str) -> None:
+        folder = address.rpartition("/")[0]
+        while folder and self.key(folder) not in self._folders:
+            self._folders[self.key(folder)] = folder
+            folder = folder.rpartition("/")[0]
+
+    def _add_stem(self, address: str) -> None:
+        base, extension = split_extension(address)
+        if extension in _TIED:
+            key = self.key(base)
+            known = self._stems.get(key, frozenset()) | {extension}
+            self._stems[key] = self._sets.setdefault(known, known)
+
+    def spelled(self, folder: str) -> str:
+        """Return a folder as it is written where it, or a part of it, exists in other letters."""
+        if self._is_exact or not folder:
+            return folder
+        known = self._folders.get(self.key(folder))
+        if known is not None:
+            return known
+        parent, _, name = folder.rpartition("/")
+        return f"{self.spelled(parent)}/{name}" if parent else name
+
+    def is_folder(self, address: str) -> bool:
+        """Return whether a folder of that name exists or is going to."""
+        return self.key(address) in self._folders
+
+    def file_above(self, folder: str) -> str | None:
+        """Return the comparison key of a file that stands where a folder is needed, or None."""
+        if not folder or folder in self._clear:
+            return None
+        for path in (*folders_of(folder), folder):
+            key = self.key(path)
+            if key in self.files or key in self.claims:
+                return key
+        self._clear.add(folder)
+        return None
+
+    def would_tie(self, address: str, own: str | None, extensions: set[str]) -> bool:
+        """Return whether a file there would look like a companion of a stranger.
+
+        Two recordings `IMG_1.JPG` and `IMG_1.MOV` from different folders are no Live Photo, and a
+        sidecar must not find a second picture of its name.
+
+        Args:
+            address: where a file would go.
+            own: where it lies now below the destination, if it does.
+            extensions: those that come along, in small letters.
+        """
+        base, extension = split_extension(address)
+        if extension not in _TIED:
+            return False
+        key = self.key(base)
+        strangers = self._stems.get(key, frozenset()) - extensions
+        if not strangers or (own is not None and self.key(split_extension(own)[0]) == key):
+            return False
+        return extension in ACTIVE or not strangers.isdisjoint(ACTIVE)
