@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from models.domain.errors import ConflictError
 from models.domain.operations import (
@@ -28,7 +29,10 @@ OLD_NS = 1_600_000_000_000_000_000
 """Modification time of made files: long ago, so that nothing looks freshly written."""
 
 
-class Crash(BaseException):  # noqa: N818 - it is no error: the process is gone
+STAGING = f"{RESERVED_PREFIX}/tmp"  # noqa: S108 - below a root, not /tmp
+
+
+class Crash(BaseException):
     """The worker is gone, here and now."""
 
 
@@ -50,7 +54,6 @@ class Steps:
 
 
 WRITING_CALLS = (
-    "open_file",  # makes temporary files and notes
     "write",
     "truncate",
     "set_facts",
@@ -66,10 +69,39 @@ WRITING_CALLS = (
 
 
 class CrashingSyscalls(Syscalls):
-    """The operating system, until the worker dies."""
+    """The operating system, until the worker dies; then it closes what the worker had open."""
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
+        self.open_fds: set[int] = set()
+
+    def _opened(self, fd: int) -> int:
+        self.open_fds.add(fd)
+        return fd
+
+    def open_root(self, path: str) -> int:
+        return self._opened(super().open_root(path))
+
+    def open_folder(self, root_fd: int, key: str) -> int:
+        return self._opened(super().open_folder(root_fd, key))
+
+    def open_file(self, name: str, flags: int, *, dir_fd: int, mode: int = 0o600) -> int:
+        if flags & os.O_CREAT:
+            self.steps.step("make_file")
+        return self._opened(super().open_file(name, flags, dir_fd=dir_fd, mode=mode))
+
+    def stream(self, fd: int) -> BinaryIO:
+        self.open_fds.discard(fd)  # the stream owns it now
+        return super().stream(fd)
+
+    def close(self, fd: int) -> None:
+        self.open_fds.discard(fd)
+        super().close(fd)
+
+    def die(self) -> None:
+        """Close everything, as the kernel does; locks end with that."""
+        for fd in sorted(self.open_fds):
+            self.close(fd)
 
 
 def _crashing(name: str) -> Callable[..., object]:
@@ -84,6 +116,13 @@ def _crashing(name: str) -> Callable[..., object]:
 
 for _name in WRITING_CALLS:
     setattr(CrashingSyscalls, _name, _crashing(_name))
+
+
+FOLLOWS = {
+    state: OPEN if state is not OperationState.PLANNED else frozenset({OperationState.PLANNED})
+    for state in OperationState
+}
+"""For each state, those it may follow."""
 
 
 class MemoryJournal:
@@ -136,15 +175,24 @@ class MemoryJournal:
         if epoch != self.epochs.get(job_id):
             raise ConflictError(f"epoch {epoch} is fenced off")
         self.records += bool(outcomes)
-        rows = self.rows[job_id]
+        rows = dict(self.rows.get(job_id, {}))
         for outcome in outcomes:
+            row = rows.get(outcome.seq)
+            if row is None or (row.state not in FOLLOWS[outcome.state]):
+                if row is not None and row.state == outcome.state:
+                    continue
+                raise ConflictError(f"operation {outcome.seq} is there already")
             rows[outcome.seq] = replace(
-                rows[outcome.seq],
+                row,
                 state=outcome.state,
-                destination_version=outcome.destination_version,
-                receipt=outcome.receipt,
+                destination_version=outcome.destination_version or row.destination_version,
+                receipt=outcome.receipt or row.receipt,
                 error=outcome.error,
             )
+        self.rows[job_id] = rows
+
+    def operation_counts(self, job_id: str) -> dict[OperationState, int]:
+        return dict(Counter(each.state for each in self.operations(job_id)))
 
 
 class CopyingStore(LocalStore):
@@ -193,7 +241,7 @@ def hashes(*roots: Path) -> Counter[str]:
         hashlib.sha256(content).hexdigest()
         for root in roots
         for key, content in contents(root).items()
-        if not key.startswith(f"{RESERVED_PREFIX}/tmp/")
+        if not key.startswith(STAGING)
     )
 
 
@@ -209,7 +257,7 @@ def debris(*roots: Path) -> list[str]:
     ]
 
 
-def operation(
+def operation(  # noqa: PLR0917 - reads as a sentence: what, from where, to where
     seq: int,
     action: str,
     source: Store,
@@ -253,6 +301,7 @@ class World:
     destination_root: Path
     kind: type[LocalStore] = LocalStore
     journal: MemoryJournal = field(default_factory=MemoryJournal)
+    planners: tuple[LocalStore, LocalStore] | tuple[()] = ()
 
     @classmethod
     def make(
@@ -273,21 +322,29 @@ class World:
     def roots(self) -> list[Path]:
         return sorted({self.source_root, self.destination_root})
 
-    def open(self, steps: Steps | None = None) -> tuple[LocalStore, LocalStore]:
-        """Return the source's and the destination's store."""
-        syscalls = Syscalls() if steps is None else CrashingSyscalls(steps)
-        source = self.kind(
-            self.source_root, url=f"file://{self.source_root}", syscalls=syscalls
-        )
+    def open(self) -> tuple[LocalStore, LocalStore]:
+        """Return the source's and the destination's store, for planning; closed by `close`."""
+        if not self.planners:
+            self.planners = self._open(Syscalls())
+        return self.planners
+
+    def _open(self, syscalls: Syscalls) -> tuple[LocalStore, LocalStore]:
+        source = self.kind(self.source_root, url=f"file://{self.source_root}", syscalls=syscalls)
         if self.destination_root == self.source_root:
             return source, source
-        return source, self.kind(
-            self.destination_root, url=f"file://{self.destination_root}", syscalls=syscalls
-        )
+        url = f"file://{self.destination_root}"
+        return source, self.kind(self.destination_root, url=url, syscalls=syscalls)
+
+    def close(self) -> None:
+        """Close what `open` opened."""
+        for store in self.planners:
+            store.close()
+        self.planners = ()
 
     def begin(self, operations: Sequence[Operation], job_id: str = "job") -> None:
         """Journal what is going to be done."""
         self.journal.begin(job_id, operations, folder_rows(set(self.open()), operations))
+        self.close()
 
     def work(
         self,
@@ -300,7 +357,8 @@ class World:
         """One worker's life: apply what is open, then deal with the folders; may crash."""
         steps = steps or Steps()
         self.journal.steps = steps
-        stores = {store.url: store for store in self.open(steps)}
+        syscalls = CrashingSyscalls(steps)
+        stores = {store.url: store for store in self._open(syscalls)}
         epoch = self.journal.new_epoch(job_id)
         mover = Mover(
             list(stores.values()),
@@ -321,6 +379,7 @@ class World:
         finally:
             for store in stores.values():
                 store.close()
+            syscalls.die()
         return counts
 
     def states(self, job_id: str = "job") -> list[str]:

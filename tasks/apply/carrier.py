@@ -1,7 +1,7 @@
 """One operation on storage: staged, completed, or taken back; the journal is not known here."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from models.domain.errors import (
@@ -11,12 +11,14 @@ from models.domain.errors import (
     MissingError,
     StaleError,
 )
+from models.domain.manifest import ManifestRow
 from models.domain.operations import REMOVE, Operation, OperationState, Outcome
 from models.domain.plans import Action
 from storage.store import RenameUnsupportedError, Store
 from tasks.apply import evidence
 from tasks.apply.evidence import GrowingError, RootGoneError
 from tasks.apply.planned import trash_key
+from tasks.apply.units import Place, destination_place, source_place
 
 
 class Carrier:
@@ -31,6 +33,40 @@ class Carrier:
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
         self._stores = stores
+        self._arrivals: dict[Place, set[tuple[int, str]]] = {}
+
+    def expect(self, operations: Sequence[Operation]) -> None:
+        """Learn what the job brings where, so that a newcomer is not taken for a changed source.
+
+        After a crash both a displacement and the arrival in its place may have happened: the
+        source's name is there again, with the newcomer's content.
+        """
+        self._arrivals = {}
+        for each in operations:
+            content = (each.size_bytes, each.sha256)
+            self._arrivals.setdefault(destination_place(each), set()).add(content)
+
+    def _source_row(self, operation: Operation) -> ManifestRow | None:
+        """Return what is at the source; None when it is gone or the job's newcomer is there."""
+        store = self._source(operation)
+        row = evidence.stat(store, operation.source_key)
+        if row is None or row.version == operation.version:
+            return row
+        for size_bytes, sha256 in self._arrivals.get(source_place(operation), ()):
+            is_candidate = row.size_bytes == size_bytes and sha256 != operation.sha256
+            if is_candidate and store.hash(operation.source_key).sha256 == sha256:
+                return None
+        return row
+
+    def _confirmed_version(self, operation: Operation) -> str:
+        """Return the source's version with the planned content; see `evidence`.
+
+        Raises:
+            MissingError: it is gone, or the job's newcomer is there.
+        """
+        if self._source_row(operation) is None:
+            raise MissingError("the source is gone")
+        return evidence.confirmed_version(self._source(operation), operation)
 
     def may_rename(self, operation: Operation) -> bool:
         """Return whether the operation may be one atomic step of the storage."""
@@ -53,7 +89,7 @@ class Carrier:
             if operation.action == Action.TRASH:
                 evidence.last_copy_proof(self._stores, operation)
             else:
-                evidence.confirmed_version(self._source(operation), operation)
+                self._confirmed_version(operation)
         except MissingError:
             self._already_there(operation)
 
@@ -104,7 +140,7 @@ class Carrier:
             return
         store = self._stores[operation.destination_url]
         key = operation.destination_key
-        is_source_there = evidence.stat(self._source(operation), operation.source_key) is not None
+        is_source_there = self._source_row(operation) is not None
         if is_source_there and evidence.stat(store, key) is not None:
             with contextlib.suppress(ConflictError, MissingError):
                 # The key is taken, so this writes nothing: it only tells whether it is ours.
@@ -136,7 +172,7 @@ class Carrier:
         try:
             new = store.rename(source, destination, version=operation.version)
         except StaleError:
-            version = evidence.confirmed_version(store, operation)
+            version = self._confirmed_version(operation)
             try:
                 new = store.rename(source, destination, version=version)
             except StaleError as error:
@@ -157,7 +193,7 @@ class Carrier:
                 modified_ns=operation.modified_ns,
             )
         except StaleError as error:
-            evidence.confirmed_version(source, operation)  # says what is wrong, if anything is
+            self._confirmed_version(operation)  # says what is wrong, if anything is
             raise GrowingError("the file is still being written") from error
 
     def _already_there(self, operation: Operation) -> Outcome:
@@ -219,7 +255,7 @@ class Carrier:
 
     def _source_removed(self, operation: Operation) -> str:
         """Return the destination's version after the source of a copied operation is gone."""
-        is_source_there = evidence.stat(self._source(operation), operation.source_key) is not None
+        is_source_there = self._source_row(operation) is not None
         version = self._recheck(operation, is_source_there=is_source_there)
         if operation.action != Action.COPY and is_source_there:
             try:
@@ -289,7 +325,7 @@ class Carrier:
             return
         except StaleError:
             try:
-                version = evidence.confirmed_version(store, operation)
+                version = self._confirmed_version(operation)
                 store.delete(operation.source_key, version=version)
             except MissingError:
                 return

@@ -23,7 +23,7 @@ Were it stopped exactly between the question and the next call, it meets the fac
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -90,6 +90,7 @@ class Mover:
             BrokenError: a root is gone.
         """
         counts: Counter[str] = Counter()
+        self._carrier.expect(operations)
         queue = deque(units_of(operations))
         while queue and self._may_continue():
             counts.update(outcome.state for outcome in self._chunk(queue))
@@ -136,6 +137,8 @@ class Mover:
         copied = [each for each in unit if each.state is OperationState.COPIED]
         staged.extend((each, _copied_before(each)) for each in copied)
         planned = [each for each in unit if each.state is OperationState.PLANNED]
+        if copied:
+            return planned  # one may take the place of a copied one's source, once that is gone
         if len(planned) == 1 and len(unit) == 1:
             staged.append((unit[0], self._stage_alone(unit[0])))
             return []
@@ -238,7 +241,7 @@ class Mover:
         self._accepted_at = self._clock()
 
     @contextmanager
-    def _batches(self) -> Iterator[None]:
+    def _batches(self) -> Generator[None]:
         """Make what happens inside durable at the exit, in every root."""
         with ExitStack() as stack:
             for store in self._stores.values():

@@ -31,8 +31,9 @@ def trash_key(job_id: str, key: str) -> str:
 def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
     """Return the journal's rows of a plan: every move that writes, in the plan's order.
 
-    `seq` is the plan's, so what stays (skips and refusals of the plan) leaves gaps. A move without
-    known content is journaled as refused: nobody could prove afterwards that it arrived.
+    What stays (skips and refusals of the plan) is not journaled, and `seq` counts what is, without
+    gaps: `source_key` leads back to the plan's row. A move without known content is journaled as
+    refused, since nobody could prove afterwards that it arrived.
 
     Args:
         approved: the plan somebody approved.
@@ -52,7 +53,7 @@ def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
         for row in writing
         if row.action == Action.MOVE and row.destination_key is not None
     }
-    return [_operation(approved, row, keepers) for row in writing]
+    return [_operation(approved, row, keepers, seq) for seq, row in enumerate(writing)]
 
 
 def _check_units(rows: Iterable[Move]) -> None:
@@ -67,7 +68,7 @@ def _check_units(rows: Iterable[Move]) -> None:
             current = row.unit_id
 
 
-def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str]) -> Operation:
+def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str], seq: int) -> Operation:
     plan = approved.plan
     destination_root, destination_key = plan.destination_url, row.destination_key
     source_root = plan.source_url
@@ -85,7 +86,7 @@ def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str]) -> Op
     is_known = row.sha256 is not None or row.action == Action.ASSIGN
     return Operation(
         job_id=plan.job_id,
-        seq=row.seq,
+        seq=seq,
         unit_id=row.unit_id,
         action=row.action,
         source_url=source_root,
