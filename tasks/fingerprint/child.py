@@ -2,8 +2,8 @@
 
 The nursery is a single-threaded process that loads the parsers once and forks a child for each
 socket it is handed; forking the pipeline itself, with its threads and secrets, would be neither
-safe nor cheap. A child confines itself, parses a number of files and ends; its parent in the pipeline
-sees a closed socket when it died and asks the nursery how.
+safe nor cheap. A child confines itself, parses a number of files and ends; its parent in the
+pipeline sees a closed socket when it died and asks the nursery how.
 
 Nursery's messages: `{"do": "fork", "model": bool, ...}` with a descriptor answers `{"pid": int}`;
 `{"do": "end", "pid": int}` kills and answers `{"signal": int, "status": int}`.

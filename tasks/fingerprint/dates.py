@@ -25,8 +25,8 @@ _OFFSET = re.compile(r"([+-])(\d{2})[:']?(\d{2})?")
 _NAME = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d{2})(?P<mark>[-_. ]?)(?P<month>0[1-9]|1[0-2])(?P=mark)"
     r"(?P<day>0[1-9]|[12]\d|3[01])"
-    r"(?:(?:[-_ T.]|\s+at\s+|,\s*)(?P<hour>[01]\d|2[0-3])(?P<sep>[-_.:h]?)(?P<minute>[0-5]\d)"
-    r"(?P=sep)(?P<second>[0-5]\d)(?:\d{3})?)?(?!\d)",
+    r"(?:(?:[-_ T.]|\s+at\s+|,\s*)(?P<hour>[01]?\d|2[0-3])(?P<sep>[-_.:h]?)(?P<minute>[0-5]\d)"
+    r"(?P=sep)(?P<second>[0-5]\d)(?:\d{3})?(?:[ \u202f]?(?P<half>[AP])M)?)?(?!\d)",
     re.IGNORECASE,
 )
 """`IMG_20240131_101112`, `2024-01-31 10.11.12`, `Screenshot 2024-01-31 at 10.11.12`,
@@ -124,6 +124,9 @@ def date_in_name(key: str) -> datetime | None:
         parts = found.groupdict(default="0")
         if int(parts["year"]) < EARLIEST_YEAR_IN_NAME:
             continue
+        if parts["half"] in "APap":  # a twelve-hour clock
+            is_evening = parts["half"] in "Pp"
+            parts["hour"] = str(int(parts["hour"]) % 12 + 12 * is_evening)
         clock = (parts[name] for name in ("year", "month", "day", "hour", "minute", "second"))
         try:
             return _wall_clock(clock)

@@ -1,0 +1,33 @@
+"""Prefect edge of categorizing."""
+
+from prefect import task
+
+from models.domain.table_refs import TableRef
+from models.settings import Settings
+from tasks.categorize import core
+from tasks.categorize.rules import RULES, CertainRules
+from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
+from warehouse.store.parts import open_lake
+
+
+@task(
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_jitter_factor=RETRY_JITTER_RATIO,
+    retry_condition_fn=is_busy,
+)
+def categorize(job_id: str, fingerprints: TableRef) -> TableRef:
+    """Return the category of every file, with its confidence and its reason.
+
+    Returns:
+        (fingerprints.rows,) rows of CategoryRow, sorted by key; found in the lake when they were
+        made from these fingerprints before.
+    """
+    settings = Settings()
+    lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
+    uri = f"runs/{job_id}/categorize/{RULES}-{fingerprints.sha256[:16]}.parquet"
+    found = lake.find(uri)
+    if found is not None:
+        return found
+    decided = core.categorize(lake.read(fingerprints), [CertainRules()])
+    return lake.write_part(decided, uri=uri, table_name="categories")
