@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -55,6 +56,20 @@ def _openat2(dir_fd: int, path: str, flags: int) -> int:
     raise _fail(path)
 
 
+def _open_part(name: str, dir_fd: int) -> int:
+    """Return a descriptor of a folder that is no link.
+
+    Raises:
+        OSError: ELOOP for a link, where open(2) itself says ENOTDIR.
+    """
+    try:
+        return os.open(name, _FOLDER_FLAGS, dir_fd=dir_fd)
+    except NotADirectoryError as error:
+        if stat.S_ISLNK(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from error
+        raise
+
+
 def _load_renameat2() -> Callable[[int, bytes, int, bytes, int], int] | None:
     """Return glibc's renameat2 (2.28 and newer), None elsewhere."""
     function = getattr(_LIBC, "renameat2", None)
@@ -89,7 +104,7 @@ class Syscalls:
         if not key:
             return os.dup(root_fd)
         try:
-            return _openat2(root_fd, key, _FOLDER_FLAGS)
+            return _openat2(root_fd, key, _FOLDER_FLAGS & ~os.O_NOFOLLOW)  # ELOOP, not ENOTDIR
         except OSError as error:
             if error.errno not in {errno.ENOSYS, errno.EPERM}:
                 raise
@@ -100,7 +115,7 @@ class Syscalls:
         fd = os.dup(root_fd)
         for part in key.split("/"):
             try:
-                below = os.open(part, _FOLDER_FLAGS, dir_fd=fd)
+                below = _open_part(part, fd)
             finally:
                 os.close(fd)
             fd = below

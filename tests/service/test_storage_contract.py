@@ -20,6 +20,7 @@ from models.domain.errors import (
 )
 from models.domain.manifest import ContentHash, ManifestRow
 from models.domain.organizing import RESERVED_PREFIX
+from storage.keys import STAGING
 from storage.local import LocalStore
 from storage.memory import MemoryStore
 from storage.opening import canonical_url, open_store
@@ -381,7 +382,7 @@ def test_a_key_that_is_no_key_is_refused_everywhere(world: World, key: str):
 
 def test_our_own_folder_cannot_be_written_as_a_key(world: World):
     world.bring("x", b"x")
-    for key in [f"{RESERVED_PREFIX}/tmp/x", f"{RESERVED_PREFIX}/x", f"a/{RESERVED_PREFIX}/x"]:
+    for key in [f"{STAGING}/x", f"{RESERVED_PREFIX}/x", f"a/{RESERVED_PREFIX}/x"]:
         with pytest.raises(ForbiddenError):
             world.receive("x", key)
 
