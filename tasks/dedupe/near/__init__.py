@@ -1,0 +1,1 @@
+"""Contents that are nearly the same: search, proof, groups, thresholds. Pure."""
