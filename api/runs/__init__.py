@@ -1,0 +1,1 @@
+"""Runs: how jobs reach Prefect."""
