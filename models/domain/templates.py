@@ -13,7 +13,7 @@ from functools import lru_cache
 from models.domain.errors import InvalidError, UnsafePathError
 from models.domain.jobs import OrganizeOptions
 from models.domain.organizing import DEFAULT_FALLBACK, FIELDS, RESERVED_PREFIX, TEMPLATES
-from models.domain.paths import MAX_NAME_BYTES, fold, safe_component
+from models.domain.paths import MAX_NAME_BYTES, fold, safe_component, split_name
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -120,7 +120,18 @@ class Template:
         if whole != name + tail:
             tail = tail if whole.endswith(tail) and len(whole) > len(tail) else ""
             name = whole.removesuffix(tail) if tail else whole
-        return Place(self.folder(values), name, tail)
+        return Place(self.folder(values), _without_extension(name, tail), tail)
+
+
+def _without_extension(name: str, tail: str) -> str:
+    """Return a name that, with its tail, shows the tail for its extension and nothing more.
+
+    A title `Vol.2` on a file without extension would give it one, and another on the next run.
+    """
+    while "." in name and split_name(name + tail)[2] != tail:
+        before, _, after = name.rpartition(".")
+        name = f"{before}_{after}"
+    return name
 
 
 def cut(name: str, room: int) -> str:

@@ -161,11 +161,13 @@ class Existing:
     Attributes:
         keys: (k,) sorted.
         bound: positions that belong with others and never give way alone.
+        projects: folders of projects.
     """
 
     def __init__(self, table: pa.Table | None, files: Files, placer: Placer) -> None:
         self.keys: list[str] = []
         self.bound: set[int] = set()
+        self.projects: tuple[str, ...] = ()
         self._table = pa.table({})
         if table is None or placer.namespace.is_same or not table.num_rows:
             return
@@ -176,7 +178,10 @@ class Existing:
             table = table.filter(pc.invert(is_own)).combine_chunks()
         self._table = table
         self.keys = table.column("key").to_pylist()
-        self.bound = set(find_units(self.keys).unit_of)
+        units = find_units(self.keys)
+        self.bound = set(units.unit_of)
+        projects = (unit for unit in units.units if unit.kind is UnitKind.PROJECT)
+        self.projects = tuple(unit.anchor for unit in projects if unit.anchor)
 
     def value(self, position: int, column: str) -> Any:
         """Return one value; `sha256` is None where the content is not known."""

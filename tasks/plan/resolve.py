@@ -8,13 +8,16 @@ from models.domain.organizing import ConflictPolicy, OperationType
 from models.domain.paths import split_name
 from models.domain.placing import split_number
 from models.domain.templates import Place
+from models.domain.units import UnitKind
 from tasks.plan.decide import IN_PLACE, SETTLED, VIRTUAL, Decisions, Fate, Work
 from tasks.plan.intake import Intake
-from tasks.plan.names import Names
+from tasks.plan.names import Names, folders_of
 
 BLOCKED = -(1 << 60)
 """Occupant that is no file: a link or a socket."""
 
+FILE_ABOVE = "a file stands where its folder would be"
+IN_PROJECT = "its place lies in a project, which stays as it is"
 TOO_LONG = "its path at the destination would be too long"
 
 _BETTER = {ConflictPolicy.KEEP_NEWER: "newer", ConflictPolicy.KEEP_LARGER: "larger"}
@@ -64,6 +67,7 @@ class _Look:
     Attributes:
         waits_for: a unit whose own turn comes first.
         file_above: whether a file stands where a folder is needed.
+        in_project: whether the place lies in a project, which nothing strange may join.
         is_odd: a folder has the name, or a stranger would be taken for a companion.
         occupants: member and who has its place.
         claimed: member and which row of the plan, or file that gave way, has its place.
@@ -71,6 +75,7 @@ class _Look:
 
     waits_for: int | None = None
     file_above: bool = False
+    in_project: bool = False
     is_odd: bool = False
     occupants: list[tuple[int, int]] = field(default_factory=list)
     claimed: list[tuple[int, int]] = field(default_factory=list)
@@ -99,6 +104,7 @@ class Resolver:
         self._leader_of = {
             row: unit.leader for unit in intake.files.units.units for row in unit.members
         }
+        self._projects: dict[str, int] = {}
         if self._occupies:
             self._occupy()
 
@@ -113,6 +119,12 @@ class Resolver:
             names.add(key, -1 - position)
         for name in self._in.blocked:
             names.add(name, BLOCKED)
+        for unit in self._in.files.units.units:
+            anchor = self._in.placer.namespace.address(unit.anchor)
+            if unit.kind is UnitKind.PROJECT and unit.anchor and anchor:
+                self._projects[names.key(anchor)] = unit.leader
+        for anchor in self._in.existing.projects:
+            self._projects[names.key(anchor)] = BLOCKED
 
     def _leader(self, row: int) -> int:
         return self._leader_of.get(row, row)
@@ -203,6 +215,11 @@ class Resolver:
         if above is not None:
             look.waits_for = self._waiting(names.files.get(above), work)
             look.file_above = True
+        project = self._project_above(addresses[0].rpartition("/")[0])
+        if project is not None:
+            waits_for = self._waiting(project, work)
+            look.waits_for = look.waits_for if waits_for is None else waits_for
+            look.in_project = True
         look.is_odd = self._is_odd(work, addresses)
         for row, address in zip(work.members, addresses, strict=True):
             key = names.key(address)
@@ -211,6 +228,14 @@ class Resolver:
             elif key in names.files:
                 self._look_at_occupant(look, work, row, names.files[key])
         return look
+
+    def _project_above(self, folder: str) -> int | None:
+        """Return the leader of the project that a folder lies in, None outside projects."""
+        if not self._projects or not folder:
+            return None
+        key = self._names.key(folder)
+        above = (self._projects.get(path) for path in (*folders_of(key), key))
+        return next((leader for leader in above if leader is not None), None)
 
     def _look_at_occupant(self, look: _Look, work: Work, row: int, occupant: int) -> None:
         if self._leaves and occupant >= 0 and self._leader(occupant) == work.leader:
@@ -228,6 +253,14 @@ class Resolver:
         is_open = leader in self._decisions.work and leader not in self._done | self._active
         return leader if is_open and leader != work.leader else None
 
+    def _clashes_with_itself(self, addresses: tuple[str, ...]) -> bool:
+        """Return whether the destination would take two names of one unit for one."""
+        if len(addresses) == 1:
+            return False
+        keys = {self._names.key(address) for address in addresses}
+        folders = {folder for key in keys for folder in folders_of(key)}
+        return len(keys) < len(addresses) or not keys.isdisjoint(folders)
+
     # Settling
 
     def _settle(self, work: Work) -> int | None:
@@ -238,8 +271,10 @@ class Resolver:
         look = self._look(work, addresses)
         if look.waits_for is not None:
             return look.waits_for
-        if look.file_above:
-            self._refuse(work, "a file stands where its folder would be")
+        if look.file_above or look.in_project:
+            self._refuse(work, FILE_ABOVE if look.file_above else IN_PROJECT)
+        elif self._clashes_with_itself(addresses):
+            self._refuse(work, "two of its names are one name at the destination")
         elif look.is_free:
             self._go(work, addresses)
         else:
@@ -278,8 +313,8 @@ class Resolver:
             if looks_for_equal and self._is_equal(work, look):
                 self._stay(work.leader, "an identical file has its place")
                 return None
-            if look.file_above:
-                self._refuse(work, "a file stands where its folder would be")
+            if look.file_above or look.in_project:
+                self._refuse(work, FILE_ABOVE if look.file_above else IN_PROJECT)
                 return None
             if look.is_free:
                 self._numbers[series] = number
@@ -289,7 +324,7 @@ class Resolver:
 
     def _is_equal(self, work: Work, look: _Look) -> bool:
         """Return whether every member's place is taken by a file of the same content."""
-        taken = {row: occupant for row, occupant in (*look.occupants, *look.claimed)}
+        taken = dict((*look.occupants, *look.claimed))
         return len(taken) == len(work.members) and all(
             self._content(occupant) == self._in.files.sha256(row) for row, occupant in taken.items()
         )
@@ -393,12 +428,21 @@ class Resolver:
         if self._is_too_long(addresses):
             self._refuse(work, TOO_LONG)
             return
+        if work.is_project:
+            self._move_project(work, addresses[0][: -len(work.remainders[0])])
         for row, address in zip(work.members, addresses, strict=True):
             own = self._in.placer.namespace.address(self._in.files.keys[row])
             if self._leaves and own is not None:
                 self._names.leave(own, row)
             self._names.claim(address, row)
         self.found.outcomes.append(Outcome(work, addresses, displaced, conflict))
+
+    def _move_project(self, work: Work, anchor: str) -> None:
+        unit = self._in.files.units.unit_of[work.leader]
+        own = self._in.placer.namespace.address(unit.anchor) if unit.anchor else None
+        if self._leaves and own is not None:
+            self._projects.pop(self._names.key(own), None)
+        self._projects[self._names.key(anchor)] = work.leader
 
     def _stay(self, leader: int, reason: str) -> None:
         self.found.stays[leader] = reason
