@@ -106,6 +106,7 @@ class FactDuplicate(RunRow):
     is_hardlink: bool = column("Whether it shares its bytes with an earlier member.")
     wasted_bytes: int = column("Bytes a removal would free: 0 for the keeper and for hardlinks.")
     keep_reason: str = column("Which rule chose the keeper, in words.")
+    is_removable: bool = column("Whether a rule may remove it; never the keeper.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

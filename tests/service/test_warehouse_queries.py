@@ -29,7 +29,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "warehouse.md"
 @pytest.fixture
 def lake(tmp_path):
     lake = open_lake(str(tmp_path / "lake"))
-    publish(lake, stage(lake, rows_of_run()), sound)
+    publish(lake, stage(lake, rows_of_run()), sound(lake))
     return lake
 
 
@@ -68,7 +68,7 @@ def test_an_empty_warehouse_answers_with_no_rows(tmp_path):
 
 
 def test_the_history_of_a_path_is_told(lake):
-    assert publish(lake, second_run(lake), sound).reasons is None
+    assert publish(lake, second_run(lake), sound(lake)).reasons is None
     files = ask(lake, "SELECT key, run_id FROM files ORDER BY key").rows
     runs = {"in/0.jpg": "run-2", "in/9.jpg": "run-2"}
     kept = ("in/0.jpg", "in/2.jpg", "in/3.jpg", "in/4.jpg", "in/9.jpg")
@@ -90,14 +90,14 @@ def test_a_run_that_is_not_marked_is_not_seen(lake):
 
 def test_a_connection_keeps_the_state_of_its_moment(lake):
     with connect(lake) as connection:
-        publish(lake, second_run(lake), sound)
+        publish(lake, second_run(lake), sound(lake))
         assert connection.execute("SELECT count(*) FROM files").fetchall() == [(5,)]
         assert connection.execute("SELECT count(*) FROM fact_job").fetchall() == [(1,)]
 
 
 def test_duplicates_are_those_of_the_newest_run(lake):
     assert len(ask(lake, "FROM duplicates").rows) == 2
-    publish(lake, second_run(lake, fact_duplicate=[]), sound)
+    publish(lake, second_run(lake, fact_duplicate=[]), sound(lake))
     assert len(ask(lake, "FROM fact_duplicate").rows) == 2
     assert ask(lake, "FROM duplicates").rows == ()
 

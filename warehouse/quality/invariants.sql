@@ -32,6 +32,11 @@ UNION ALL SELECT 'duplicate groups without exactly one keeper', count(*) FROM (
 UNION ALL SELECT 'duplicate groups of one', count(*) FROM (
         SELECT 1 FROM fact_duplicate GROUP BY root_id, truth_class, group_id HAVING count(*) < 2
     )
-UNION ALL SELECT 'bytes wasted, of the job', (SELECT wasted_bytes FROM fact_job)
+UNION ALL SELECT 'bytes wasted by no duplicate, of the job',
+    (SELECT sum(wasted_bytes) FROM fact_job)
+    - (SELECT coalesce(sum(wasted_bytes), 0) FROM fact_duplicate)
+UNION ALL SELECT 'duplicates in no group, of the job',
+    (SELECT sum(duplicates_count) FROM fact_job)
+    - (SELECT count(*) FILTER (NOT is_keeper) FROM fact_duplicate)
 UNION ALL SELECT 'gaps in the numbers of events',
     (SELECT coalesce(max(seq) - min(seq) + 1 - count(*), 0) FROM fact_event)

@@ -44,8 +44,8 @@ class StagedRun:
     expected: Mapping[str, int]
 
 
-Judge = Callable[[Mapping[str, pa.Table], StagedRun], Verdict]
-"""Judges the rows at rest, by table."""
+Judge = Callable[[StagedRun], Verdict]
+"""Judges a run by its rows at rest (`rows_at_rest`)."""
 
 
 def _unwatched(_step: str) -> None:
@@ -147,5 +147,4 @@ def publish(
         return found
     append_run(lake, run, on_step=on_step)
     on_step("judge")
-    verdict = judge(rows_at_rest(lake, run.run_id), run)
-    return settle_run(lake, run, verdict, on_step=on_step)
+    return settle_run(lake, run, judge(run), on_step=on_step)

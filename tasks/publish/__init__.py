@@ -1,0 +1,1 @@
+"""Publish: what a run found and did, to the catalog in Postgres and to the warehouse."""

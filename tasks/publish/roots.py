@@ -1,0 +1,221 @@
+"""One root after a job: its files, groups, catalog rows, history and next index."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from models.domain.duplicates import DuplicateRow, TruthClass
+from models.domain.fingerprint import Fingerprint, index_profile
+from models.domain.jobs import Job, JobKind
+from models.domain.warehouse_rows import DimFile
+from tasks.publish.catalog_rows import catalog_rows
+from tasks.publish.files import Known, files_after, index_of, with_categories
+from tasks.publish.groups import groups_after, relocated
+from tasks.publish.history import RootHistory, Stamp, root_history
+from tasks.publish.whereabouts import Whereabouts
+from warehouse.connect import connect
+from warehouse.schemas.arrow import arrow_schema, to_rows
+from warehouse.store.parts import Lake
+
+PREVIOUS_CATEGORIES = """
+SELECT f.root_id, f.key, f.category, f.subcategory, f.coarse_category,
+    c.confidence_ratio, c.reason, c.decided_by
+FROM files AS f
+JOIN (
+    FROM fact_category
+    QUALIFY row_number() OVER (PARTITION BY root_id, key ORDER BY recorded_at DESC, run_id DESC) = 1
+) AS c USING (root_id, key)
+WHERE f.category = c.category
+"""
+"""What was decided of the files there were, of all roots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A root as it was indexed before the job's operations.
+
+    Attributes:
+        fingerprints: (n,) rows of Fingerprint.
+        categories: (n,) rows of CategoryRow.
+        duplicates: (m,) rows of DuplicateRow.
+    """
+
+    root_id: str
+    fingerprints: pa.Table
+    categories: pa.Table
+    duplicates: pa.Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootAfter:
+    """A root after the job.
+
+    Attributes:
+        files: (n,) rows of `with_categories`: all that is known to be there.
+        rows: rows of CatalogRow: all files, or when not `is_complete` those that arrived.
+        duplicates: members of all its groups.
+        index: rows of Fingerprint.
+        gone: keys that went; empty when `is_complete`.
+    """
+
+    root_id: str
+    files: pa.Table
+    rows: pa.Table
+    duplicates: Sequence[DuplicateRow]
+    index: pa.Table
+    history: RootHistory
+    gone: Sequence[str]
+    is_complete: bool
+    previous_root_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A job that is done, with what was known before it.
+
+    Attributes:
+        where: what its operations changed.
+        bases: files of each root before, and where that index is kept.
+        given: what indexing gave; of an undo, what its job was planned from.
+        complete: the root of which `bases` has all files; None when of none.
+    """
+
+    stamp: Stamp
+    job: Job
+    where: Whereabouts
+    bases: Mapping[str, tuple[pa.Table, str]]
+    given: Given | None
+    complete: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Previous:
+    """What the warehouse showed of a root before."""
+
+    versions: pa.Table
+    categories: pa.Table
+    duplicates: list[DuplicateRow]
+
+
+def root_after(lake: Lake, change: Change, root_id: str) -> RootAfter:
+    """Return what is published of one root.
+
+    Args:
+        lake: where the warehouse is, for what was published before.
+        change: the job.
+        root_id: the root.
+    """
+    where, given, is_complete = change.where, change.given, root_id == change.complete
+    contents = given.fingerprints if given else arrow_schema(Fingerprint).empty_table()
+    known = Known(
+        bases={root: table for root, (table, _) in change.bases.items()}, contents=contents
+    )
+    previous = _previous(lake, root_id, with_categories=bool(where.arrivals))
+    found = files_after(root_id, known, where)
+    files = with_categories(found, _categories(change, previous.categories))
+    duplicates = groups_after(_members(change, root_id, files, previous.duplicates))
+    gone = None if is_complete else where.gone(root_id)
+    previous_root_id = _previous_root(root_id, where)
+    profile = index_profile(read_gps=change.job.options.read_gps)
+    base_uri = change.bases[root_id][1] if root_id in change.bases else ""
+    is_same_profile = is_complete or f"/{profile}/" in base_uri
+    return RootAfter(
+        root_id=root_id,
+        files=files,
+        rows=catalog_rows(
+            files if is_complete else _arrived(files),
+            duplicates,
+            previous_root_id=previous_root_id,
+            is_organizing=change.job.kind is JobKind.ORGANIZE,
+        ),
+        duplicates=duplicates,
+        index=index_of(files if is_same_profile else _arrived(files)),
+        history=root_history(change.stamp, root_id, files, previous.versions, gone=gone),
+        gone=gone or [],
+        is_complete=is_complete,
+        previous_root_id=previous_root_id,
+    )
+
+
+def _arrived(files: pa.Table) -> pa.Table:
+    import pyarrow.compute as pc
+
+    return files.filter(pc.field("is_arrived"))
+
+
+def _previous_root(root_id: str, where: Whereabouts) -> str:
+    """Return the root that arrivals came from: another one if any did, else this one."""
+    others = {
+        arrival.origin[0]
+        for (root, _), arrival in where.arrivals.items()
+        if root == root_id and arrival.origin[0] != root_id
+    }
+    return min(others, default=root_id)
+
+
+def _previous(lake: Lake, root_id: str, *, with_categories: bool) -> _Previous:
+    """Read what the warehouse shows of a root."""
+    schema, group = arrow_schema(DimFile), arrow_schema(DuplicateRow)
+    with connect(lake) as connection:
+
+        def read(sql: str, wanted: pa.Schema) -> pa.Table:
+            columns = ", ".join(wanted.names)
+            found = connection.execute(f"SELECT {columns} {sql}", {"root": root_id})
+            return found.to_arrow_table().cast(wanted)
+
+        current = "FROM dim_file WHERE root_id = $root AND is_current AND NOT is_deleted"
+        members = "FROM duplicates WHERE root_id = $root ORDER BY group_id, key"
+        decided = connection.execute(
+            PREVIOUS_CATEGORIES if with_categories else f"{PREVIOUS_CATEGORIES} LIMIT 0"
+        )
+        return _Previous(
+            categories=decided.to_arrow_table(),
+            versions=read(current, schema),
+            duplicates=to_rows(read(members, group), DuplicateRow),
+        )
+
+
+def _categories(change: Change, previous: pa.Table) -> list[tuple[str, pa.Table]]:
+    """Return whom to ask for categories, in order of belief."""
+    given, is_undo = change.given, change.job.kind is JobKind.UNDO
+    if given is None:
+        return [("origin", previous)]
+    roots = pa.array([given.root_id] * given.categories.num_rows, pa.string())
+    here = given.categories.append_column("root_id", roots)
+    if not is_undo and not change.where.arrivals:
+        return [("origin", here)]
+    hashes = given.fingerprints.select(["key", "sha256"])
+    by_content = here.join(hashes, keys="key", join_type="inner").sort_by("key")
+    return [("key" if is_undo else "origin", here), ("origin", previous), ("content", by_content)]
+
+
+def _members(
+    change: Change, root_id: str, files: pa.Table, previous: Iterable[DuplicateRow]
+) -> list[DuplicateRow]:
+    """Return the members of groups that are below the root now, those told last first."""
+    given, where = change.given, change.where
+    indexed = to_rows(given.duplicates, DuplicateRow) if given else []
+    told: list[DuplicateRow] = []
+    if given is not None and change.job.kind is JobKind.UNDO:
+        told += indexed if root_id == given.root_id else []
+    elif given is not None:
+        told += relocated(indexed, where, origin_root_id=given.root_id, root_id=root_id)
+    if root_id != change.complete:
+        told += relocated(previous, where, origin_root_id=root_id, root_id=root_id)
+    contents = _contents(files, {member.key for member in told})
+    return [
+        member
+        for member in told
+        if member.key in contents
+        and (member.truth_class != TruthClass.FULL_HASH or contents[member.key] == member.group_id)
+    ]
+
+
+def _contents(files: pa.Table, keys: Collection[str]) -> dict[str, str | None]:
+    """Return the content of those of the keys that are there."""
+    import pyarrow.compute as pc
+
+    wanted = pc.field("key").isin(pa.array(sorted(keys), pa.string()))
+    found = files.select(["key", "sha256"]).filter(wanted).to_pydict()
+    return dict(zip(found["key"], found["sha256"], strict=True))
