@@ -53,7 +53,7 @@ rw2 | image | image/x-panasonic-rw2 | = tiff | rw2 raw rwl
 pef | image | image/x-pentax-pef | tiff | pef
 srw | image | image/x-samsung-srw | tiff | srw
 raw | image | image/x-raw | tiff ? | 3fr erf mef mos mrw x3f kdc dcr iiq
-mp4 | video | video/mp4 | = qt m4v 3gp | mp4 m4v f4v f4p mp4v
+mp4 | video | video/mp4 | = qt 3gp | mp4 m4v f4v f4p mp4v
 qt | video | video/quicktime | = mp4 | mov qt
 3gp | video | video/3gpp | = mp4 | 3gp 3g2 3gpp
 mj2 | video | video/mj2 | = | mj2
