@@ -1,81 +1,23 @@
 """One operation on storage: staged, completed, or taken back; the journal is not known here."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from models.domain.errors import (
-    BrokenError,
-    ConflictError,
-    ExistsError,
-    MissingError,
-    StaleError,
-)
-from models.domain.manifest import ManifestRow
+from models.domain.errors import BrokenError, ConflictError, ExistsError, MissingError, StaleError
 from models.domain.operations import REMOVE, Operation, OperationState, Outcome
 from models.domain.plans import Action
-from storage.store import RenameUnsupportedError, Store
 from tasks.apply import evidence
-from tasks.apply.evidence import GrowingError, RootGoneError
+from tasks.apply.evidence import RootGoneError
 from tasks.apply.planned import trash_key
-from tasks.apply.units import Place, destination_place, source_place
+from tasks.apply.transfer import Transfer, outcome_of
 
 
-class Carrier:
+class Carrier(Transfer):
     """Carries out operations between the roots it was given.
 
     Every method may be repeated after a crash at any point: what was already done is recognized
     from storage alone, by content, by the store's ownership mark, and never by a name's existence.
-
-    Args:
-        stores: root URL to store; every URL that the operations name.
     """
-
-    def __init__(self, stores: Mapping[str, Store]) -> None:
-        self._stores = stores
-        self._arrivals: dict[Place, set[tuple[int, str]]] = {}
-
-    def expect(self, operations: Sequence[Operation]) -> None:
-        """Learn what the job brings where, so that a newcomer is not taken for a changed source.
-
-        After a crash both a displacement and the arrival in its place may have happened: the
-        source's name is there again, with the newcomer's content.
-        """
-        self._arrivals = {}
-        for each in operations:
-            content = (each.size_bytes, each.sha256)
-            self._arrivals.setdefault(destination_place(each), set()).add(content)
-
-    def _source_row(self, operation: Operation) -> ManifestRow | None:
-        """Return what is at the source; None when it is gone or the job's newcomer is there."""
-        store = self._source(operation)
-        row = evidence.stat(store, operation.source_key)
-        if row is None or row.version == operation.version:
-            return row
-        for size_bytes, sha256 in self._arrivals.get(source_place(operation), ()):
-            is_candidate = row.size_bytes == size_bytes and sha256 != operation.sha256
-            if is_candidate and store.hash(operation.source_key).sha256 == sha256:
-                return None
-        return row
-
-    def _confirmed_version(self, operation: Operation) -> str:
-        """Return the source's version with the planned content; see `evidence`.
-
-        Raises:
-            MissingError: it is gone, or the job's newcomer is there.
-        """
-        if self._source_row(operation) is None:
-            raise MissingError("the source is gone")
-        return evidence.confirmed_version(self._source(operation), operation)
-
-    def may_rename(self, operation: Operation) -> bool:
-        """Return whether the operation may be one atomic step of the storage."""
-        is_one_root = operation.source_url == operation.destination_url
-        return (
-            operation.action != Action.COPY
-            and is_one_root
-            and self._stores[operation.source_url].can_rename
-        )
 
     def check(self, operation: Operation) -> None:
         """Read the preconditions of an operation again without touching anything.
@@ -87,7 +29,7 @@ class Carrier:
             return
         try:
             if operation.action == Action.TRASH:
-                evidence.last_copy_proof(self._stores, operation)
+                evidence.last_copy_proof(self.stores, operation)
             else:
                 self._confirmed_version(operation)
         except MissingError:
@@ -103,7 +45,7 @@ class Carrier:
             FileOrganizerError: it must not or could not be carried out; the source is intact.
         """
         if operation.action == Action.ASSIGN:
-            return _outcome(operation, OperationState.DONE)
+            return outcome_of(operation, OperationState.DONE)
         if operation.action == REMOVE:
             return self._remove(operation)
         is_self = operation.source_url == operation.destination_url and (
@@ -132,13 +74,28 @@ class Carrier:
             self._settle(operation)
             raise
         self._settle(operation)
-        return _outcome(operation, OperationState.DONE, version, operation.receipt)
+        return outcome_of(operation, OperationState.DONE, version, operation.receipt)
+
+    def found(self, operation: Operation) -> Outcome | None:
+        """Return how far a planned operation got before a crash; None when it never happened."""
+        if operation.action in {Action.ASSIGN, REMOVE}:
+            return None
+        store = self.stores[operation.destination_url]
+        with contextlib.suppress(ConflictError, MissingError):
+            if self._source_row(operation) is None:
+                return self._already_there(operation)
+            if evidence.stat(store, operation.destination_key) is not None:
+                # The key is taken, so this writes nothing: it only tells whether it is ours.
+                version = self._received(operation)
+                return outcome_of(operation, OperationState.COPIED, version, operation.receipt)
+        store.abandon(operation.mark)
+        return None
 
     def unstage(self, operation: Operation) -> None:
         """Put back what `stage` did to an operation that the journal still calls planned."""
         if operation.action in {Action.ASSIGN, REMOVE}:
             return
-        store = self._stores[operation.destination_url]
+        store = self.stores[operation.destination_url]
         key = operation.destination_key
         is_source_there = self._source_row(operation) is not None
         if is_source_there and evidence.stat(store, key) is not None:
@@ -152,77 +109,16 @@ class Carrier:
                 self._carry(store, operation, key, operation.source_key, version)
         store.abandon(operation.mark)
 
-    def _source(self, operation: Operation) -> Store:
-        return self._stores[operation.source_url]
-
-    def _transfer(self, operation: Operation) -> Outcome:
-        try:
-            if self.may_rename(operation):
-                with contextlib.suppress(RenameUnsupportedError):
-                    return self._rename(operation)
-            version = self._received(operation)
-        except MissingError:
-            return self._already_there(operation)
-        return _outcome(operation, OperationState.COPIED, version, operation.receipt)
-
-    def _rename(self, operation: Operation) -> Outcome:
-        """Rename within a root; a version that differs is believed only after a full read."""
-        store = self._source(operation)
-        source, destination = operation.source_key, operation.destination_key
-        try:
-            new = store.rename(source, destination, version=operation.version)
-        except StaleError:
-            version = self._confirmed_version(operation)
-            try:
-                new = store.rename(source, destination, version=version)
-            except StaleError as error:
-                raise GrowingError("the file is still being written") from error
-        return _outcome(operation, OperationState.DONE, new, operation.receipt)
-
-    def _received(self, operation: Operation) -> str:
-        """Return the version of our verified copy: made now, or recognized by its mark."""
-        source = self._source(operation)
-        try:
-            return self._stores[operation.destination_url].receive(
-                source,
-                operation.source_key,
-                operation.destination_key,
-                mark=operation.mark,
-                expected=operation,
-                source_version=operation.version,
-                modified_ns=operation.modified_ns,
-            )
-        except StaleError as error:
-            self._confirmed_version(operation)  # says what is wrong, if anything is
-            raise GrowingError("the file is still being written") from error
-
-    def _already_there(self, operation: Operation) -> Outcome:
-        """Return how far an operation is whose source is gone: its content is at the destination.
-
-        Raises:
-            MissingError: it is not; somebody else took the source away.
-        """
-        if operation.action == REMOVE:
-            return _outcome(operation, OperationState.DONE, None, operation.receipt)
-        store = self._stores[operation.destination_url]
-        version = evidence.holds(store, operation.destination_key, operation)
-        if version is None or operation.action == Action.COPY:
-            evidence.require_root(self._source(operation))
-            raise MissingError("the source is gone")
-        is_renamed = self.may_rename(operation)
-        state = OperationState.DONE if is_renamed else OperationState.COPIED
-        return _outcome(operation, state, version, operation.receipt)
-
     def _trash(self, operation: Operation) -> Outcome:
         """Move a duplicate to the trash, proving before and after that its content lives on."""
         try:
-            version, keeper = evidence.last_copy_proof(self._stores, operation)
+            version, keeper = evidence.last_copy_proof(self.stores, operation)
         except MissingError:
             return self._prove_again(operation, self._already_there(operation))
         receipt = evidence.receipt_of(operation, version, keeper)
         outcome = self._transfer(replace(operation, version=version, receipt=receipt))
         is_moved = outcome.state is OperationState.DONE
-        if is_moved and keeper is not None and not evidence.is_still(self._stores, keeper):
+        if is_moved and keeper is not None and not evidence.is_still(self.stores, keeper):
             return self._prove_again(operation, outcome)
         return outcome
 
@@ -234,7 +130,7 @@ class Carrier:
         """
         version = outcome.destination_version or ""
         try:
-            keeper = evidence.find_keeper(self._stores, operation)
+            keeper = evidence.find_keeper(self.stores, operation)
         except ConflictError:
             store, key = self._source(operation), operation.destination_key
             self._carry(store, operation, key, operation.source_key, version)
@@ -244,14 +140,14 @@ class Carrier:
     def _remove(self, operation: Operation) -> Outcome:
         """Delete a copy for good; its content was read in the keeper a moment ago."""
         try:
-            version, keeper = evidence.last_copy_proof(self._stores, operation)
-            if keeper is not None and not evidence.is_still(self._stores, keeper):
+            version, keeper = evidence.last_copy_proof(self.stores, operation)
+            if keeper is not None and not evidence.is_still(self.stores, keeper):
                 raise ConflictError("the file to keep changed meanwhile, so this copy stays")
             self._source(operation).delete(operation.source_key, version=version)
         except MissingError:
             return self._already_there(operation)
         receipt = evidence.receipt_of(operation, version, keeper)
-        return _outcome(operation, OperationState.DONE, None, receipt)
+        return outcome_of(operation, OperationState.DONE, None, receipt)
 
     def _source_removed(self, operation: Operation) -> str:
         """Return the destination's version after the source of a copied operation is gone."""
@@ -272,7 +168,7 @@ class Carrier:
         Where the source was edited meanwhile, the copy may hold the last of the planned bytes, so
         it goes to the job's trash.
         """
-        store = self._stores[operation.destination_url]
+        store = self.stores[operation.destination_url]
         key = operation.destination_key
         if evidence.holds(self._source(operation), operation.source_key, operation) is not None:
             store.delete(key, version=version)
@@ -281,14 +177,9 @@ class Carrier:
             with contextlib.suppress(ExistsError):
                 self._carry(store, operation, key, trash_key(operation.job_id, key), version)
 
-    def _settle(self, operation: Operation) -> None:
-        """Drop what storage keeps to recognize our copy; the journal knows it, or it is gone."""
-        store = self._stores[operation.destination_url]
-        store.settle(operation.mark, operation.destination_key)
-
     def _recheck(self, operation: Operation, *, is_source_there: bool) -> str:
         """Return the destination's version; it must have the content while the source goes."""
-        store = self._stores[operation.destination_url]
+        store = self.stores[operation.destination_url]
         row = evidence.stat(store, operation.destination_key)
         if row is not None and row.version == operation.destination_version:
             return row.version
@@ -308,9 +199,9 @@ class Carrier:
         receipt = operation.receipt or {}
         row = None
         if "kept_key" in receipt:
-            row = evidence.stat(self._stores[receipt["kept_url"]], receipt["kept_key"])
+            row = evidence.stat(self.stores[receipt["kept_url"]], receipt["kept_key"])
         if row is None or row.version != receipt["kept_version"]:
-            evidence.find_keeper(self._stores, operation)
+            evidence.find_keeper(self.stores, operation)
 
     def _delete_source(self, operation: Operation) -> None:
         """Delete the source while it is what was planned.
@@ -329,35 +220,3 @@ class Carrier:
                 store.delete(operation.source_key, version=version)
             except MissingError:
                 return
-
-    def _carry(
-        self, store: Store, operation: Operation, key: str, new_key: str, version: str
-    ) -> None:
-        """Move the operation's content within a root, backwards; repeatable like everything."""
-        if store.can_rename:
-            with contextlib.suppress(RenameUnsupportedError):
-                store.rename(key, new_key, version=version)
-                return
-        mark = f"{operation.mark}-back"
-        store.receive(
-            store,
-            key,
-            new_key,
-            mark=mark,
-            expected=operation,
-            source_version=version,
-            modified_ns=operation.modified_ns,
-        )
-        store.settle(mark, new_key)
-        store.delete(key, version=version)
-
-
-def _outcome(
-    operation: Operation,
-    state: OperationState,
-    version: str | None = None,
-    receipt: dict[str, str] | None = None,
-) -> Outcome:
-    return Outcome(
-        seq=operation.seq, state=state, destination_version=version, receipt=receipt, error=None
-    )

@@ -52,7 +52,7 @@ class Mover:
         journal: where outcomes are recorded.
         job_id: the job.
         epoch: number of the lease; records of older epochs are refused.
-        may_continue: asked between units; False stops there, with everything so far whole.
+        may_continue: asked between chunks; False stops there, with everything so far whole.
         clock: monotonic seconds.
     """
 
@@ -96,6 +96,29 @@ class Mover:
             counts.update(outcome.state for outcome in self._chunk(queue))
         return counts
 
+    def reconcile(self, operations: Sequence[Operation]) -> Counter[str]:
+        """Bring the journal level with storage, doing nothing new; before an undo of a job.
+
+        What storage is ahead is finished, and what was only prepared is cleared away.
+
+        Args:
+            operations: the job's open ones, in order of `seq`; see the module for how many of the
+                planned ones can be ahead.
+
+        Returns:
+            Operations by state reached; those that never happened are not among them.
+        """
+        self._carrier.expect(operations)
+        self._require_lease()
+        staged: list[Staged] = []
+        with self._batches():
+            for operation in operations:
+                if operation.state is OperationState.COPIED:
+                    staged.append((operation, _copied_before(operation)))
+                elif (outcome := self._carrier.found(operation)) is not None:
+                    staged.append((operation, outcome))
+        return Counter(outcome.state for outcome in self._finish(staged))
+
     def _chunk(self, queue: deque[list[Operation]]) -> list[Outcome]:
         """Stage some units, record them, complete what was copied, record that; see the module."""
         self._require_lease()
@@ -106,9 +129,16 @@ class Mover:
                 self._stage_some(queue, staged)
             except FileOrganizerError as error:
                 stopped_by = error  # what was staged before is whole, and recorded below
-        self._record([pair[1] for pair in staged if _is_news(*pair)])
+        finished = self._finish(staged, is_stopping=stopped_by is not None)
         if stopped_by is not None:
             raise stopped_by
+        return finished
+
+    def _finish(self, staged: list[Staged], *, is_stopping: bool = False) -> list[Outcome]:
+        """Record what was staged and complete what was copied, unless work has to stop now."""
+        self._record([pair[1] for pair in staged if _is_news(*pair)])
+        if is_stopping:
+            return []
         final = [pair[1] for pair in staged if pair[1].state is not OperationState.COPIED]
         return final + self._complete([pair for pair in staged if _is_copied(pair)])
 
@@ -129,8 +159,6 @@ class Mover:
                 for operation, outcome in staged[-len(unit) :]
                 if outcome.state is OperationState.COPIED
             )
-            if not self._may_continue():
-                return
 
     def _stage_unit(self, unit: list[Operation], staged: list[Staged]) -> list[Operation]:
         """Stage the open members of a unit, all or none; return those that must wait for them."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from models.domain.errors import FileOrganizerError, Kind, MissingError
 from models.domain.fingerprint import Fingerprint
@@ -35,7 +36,7 @@ def verified(store: Store, recorded: Iterable[Fingerprint], *, threads: int) -> 
     store.identity()
     known = (row for row in recorded if row.sha256 is not None)
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        return list(pool.map(lambda row: _verified(store, row), known))
+        return list(pool.map(partial(_verified, store), known))
 
 
 def _verified(store: Store, recorded: Fingerprint) -> VerifiedRow:
