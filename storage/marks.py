@@ -36,6 +36,17 @@ class Marks:
             self._folders.drop(place_fd)
         return True
 
+    def unlink_temporary(self, places: set[str], mark: str) -> None:
+        """Remove the temporary name of a file that has its published name already."""
+        for place in sorted(places):
+            if self.has(place, mark):
+                place_fd = self._folders.hold(place)
+                try:
+                    self._syscalls.unlink(mark, dir_fd=place_fd)
+                    self._folders.changed(place, place_fd)
+                finally:
+                    self._folders.drop(place_fd)
+
     def make_file(self, name: str, place_fd: int, data: bytes = b"") -> int:
         """Make a small file; return the permission bits new files get here."""
         fd = self._syscalls.open_file(name, os.O_RDWR | os.O_CREAT, dir_fd=place_fd, mode=0o666)

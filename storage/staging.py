@@ -131,6 +131,9 @@ class Staging:
             facts = self._syscalls.stat(name, dir_fd=folder_fd)
             if not self._is_ours(copy, name, facts, folder_fd):
                 raise ExistsError(f"{printable(copy.key)!r} is taken")
+            if facts.st_nlink > 1:  # a crash between the link and the end of the other name
+                self._marks.unlink_temporary({STAGING, beside(folder)}, copy.mark)
+                facts = self._syscalls.stat(name, dir_fd=folder_fd)
             self._folders.changed(folder, folder_fd)
         except FileNotFoundError:
             return None
@@ -181,8 +184,7 @@ class Staging:
             try:
                 fd = self._open_temporary(place_fd, mark)
                 if fd is not None:
-                    note = f"{mark}@{self._syscalls.fstat(fd).st_ino}"
-                    default_mode = self._marks.make_file(note, place_fd)
+                    default_mode = self._note(fd, place_fd, mark)
                     return _Staged(place=place, place_fd=place_fd, fd=fd, default_mode=default_mode)
             except FileNotFoundError:
                 self._folders.forget(place)  # removed as empty in this very moment
@@ -192,6 +194,14 @@ class Staging:
                 raise
             self._folders.drop(place_fd)
         raise BusyError(f"no temporary file could be made for {mark!r}; try again")
+
+    def _note(self, fd: int, place_fd: int, mark: str) -> int:
+        """Make the note of a temporary file; return the permission bits new files get here."""
+        try:
+            return self._marks.make_file(f"{mark}@{self._syscalls.fstat(fd).st_ino}", place_fd)
+        except BaseException:
+            self._syscalls.close(fd)  # and with it the lock
+            raise
 
     def _open_temporary(self, place_fd: int, mark: str) -> int | None:
         """Return the temporary file, empty and locked; None when it has to be tried again."""
