@@ -24,9 +24,11 @@ _EDGE = 3
 """Pixels left out at the sides, where frames, corners and blur differ."""
 _WIDE_PASSES = 8
 """Binomial passes of variance 1/2 each: detail is what a blur of 2 pixels removes."""
-_HOPELESS = 0.5
-"""Correlation at half size below which pictures are not looked at closer; of 2,400 true pairs the
-lowest was 0.70."""
+_HOPELESS = 0.65
+"""Correlation at half size, before anything is moved, below which pictures are not looked at closer:
+of 1,000 cropped, tilted, framed and watermarked copies the lowest was 0.725."""
+_UNLIKE = 0.8
+"""The same after moving; of the same copies the lowest was 0.873."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -192,12 +194,16 @@ def shared_detail(picture: Any, target: Any, start: Any) -> Any:  # pragma: no c
     one, two = picture.astype(np.float32), target.astype(np.float32)
     at = start.copy()
     small_one, small_two = _blurred(_halved(one), 1), _blurred(_halved(two), 1)
-    _refine(small_one, small_two, at, COARSE_STEPS)
     seen = np.empty_like(small_two)
     covered = np.empty(small_two.shape, np.bool_)
     _placed(small_one, at, seen, covered)
     whole, share = _correlation(seen, small_two, covered, 1)
-    if whole < _HOPELESS or _shift(at, start) > LARGEST_SHIFT:
+    if whole < _HOPELESS:
+        return 0.0, whole, share
+    _refine(small_one, small_two, at, COARSE_STEPS)
+    _placed(small_one, at, seen, covered)
+    whole, share = _correlation(seen, small_two, covered, 1)
+    if whole < _UNLIKE or _shift(at, start) > LARGEST_SHIFT:
         return 0.0, whole, share
     fine_one, fine_two = _blurred(one, 1), _blurred(two, 1)
     _refine(fine_one, fine_two, at, FINE_STEPS)

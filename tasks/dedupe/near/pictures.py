@@ -1,0 +1,202 @@
+"""Pictures that are copies of one another, whatever was done to them."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from models.domain.near import MINIMUM_QUALITY, THUMB_SIDE, VARIANTS
+from tasks.dedupe.near.hamming import matches_within
+from tasks.dedupe.near.registration import shared_detail
+from tasks.dedupe.near.stars import Proof
+from tasks.dedupe.near.thresholds import picture_radius, picture_threshold
+
+CANDIDATE_LIMIT = 20_000_000
+"""Candidates kept at most, 16 bytes each and as much again while they are sorted; past it, the
+radius is lowered by one and the search made again."""
+TRIES = 3
+"""Placements tried for a pair, the closest hashes first."""
+ENOUGH = 0.95
+"""A proof this good is not bettered by other placements."""
+
+_PLACEMENTS = np.array(VARIANTS, np.float64)
+_THUMB_BYTES = THUMB_SIDE * THUMB_SIDE
+_ENTRY = np.dtype([("row", "<i4"), ("bucket", "<i4"), ("variant", "<i2"), ("distance", "<i2")])
+
+
+class Views:
+    """The views of all pictures worth comparing; thumbnails on disk, the rest in memory.
+
+    Attributes:
+        contents: SHA-256 of each content, ascending.
+        content_of: (n,) which content a view belongs to.
+        hashes: (n, variants) their hashes.
+    """
+
+    def __init__(self, batches: Iterable[pa.RecordBatch], scratch: Path) -> None:
+        """Read the views.
+
+        Args:
+            batches: rows of `PictureView`, in any order.
+            scratch: an empty folder for the thumbnails, 4 KiB a view; read while this lives.
+        """
+        owners: list[str] = []
+        kinds: list[NDArray[np.int64]] = []
+        hashes: list[NDArray[np.uint64]] = []
+        path = scratch / "thumbs.bin"
+        with path.open("wb") as sink:
+            for batch in batches:
+                chosen = batch.filter(pa.compute.greater_equal(batch["quality"], MINIMUM_QUALITY))
+                owners += chosen["sha256"].to_pylist()
+                kinds.append(np.asarray(chosen["view"]))
+                blob = b"".join(chosen["hashes"].to_pylist())
+                hashes.append(np.frombuffer(blob, "<u8").reshape(-1, len(VARIANTS)))
+                sink.writelines(chosen["thumb"].to_pylist())
+        self.contents = sorted(set(owners))
+        position = {sha256: n for n, sha256 in enumerate(self.contents)}
+        owned = np.array([position[owner] for owner in owners], np.int64)
+        order = np.lexsort((np.concatenate(kinds) if kinds else owned, owned))
+        self.content_of = owned[order]
+        table = np.concatenate(hashes) if hashes else np.empty((0, len(VARIANTS)), np.uint64)
+        self.hashes: NDArray[np.uint64] = table[order]
+        self._place = order
+        shape = (len(order), THUMB_SIDE, THUMB_SIDE)
+        self._thumbs: NDArray[np.uint8] = (
+            np.memmap(path, np.uint8, "r", shape=shape) if len(order) else np.empty(shape, np.uint8)
+        )
+
+    def thumb(self, row: int) -> NDArray[np.uint8]:
+        """Return the (64, 64) greys of a view."""
+        return np.asarray(self._thumbs[self._place[row]])
+
+    def rows_of(self, content: int) -> range:
+        """Return the views of a content."""
+        first, last = np.searchsorted(self.content_of, [content, content + 1])
+        return range(int(first), int(last))
+
+
+class _Table:
+    """Entries sorted by one of their columns, with where each value begins."""
+
+    def __init__(self, entries: NDArray[np.void], column: str, values: int) -> None:
+        order = np.argsort(entries[column], kind="stable")
+        self.entries = entries[order]
+        self.starts = np.searchsorted(self.entries[column], np.arange(values + 1))
+
+    def of(self, value: int) -> NDArray[np.void]:
+        return self.entries[self.starts[value] : self.starts[value + 1]]
+
+
+class PictureSearch:
+    """Candidates by hashes, proofs by registration.
+
+    A view's hashes as a copy might show it are looked up among the hashes of all views as they are,
+    equal ones collapsed to one bucket; so every pair is found from either side. What is found is
+    proved by laying one kept picture on the other (`registration.shared_detail`).
+
+    Attributes:
+        radius: bits in which candidates were looked for.
+        threshold: detail that two pictures must share.
+        candidates: entries found: views that may show what a bucket of views shows.
+    """
+
+    def __init__(
+        self,
+        views: Views,
+        *,
+        radius: int | None = None,
+        threshold: float | None = None,
+        workers: int = 1,
+    ) -> None:
+        """Find the candidates.
+
+        Args:
+            views: the pictures.
+            radius: bits; by the collection's size when None.
+            threshold: 0 to 1; by the number of candidates when None.
+            workers: threads.
+        """
+        self.views = views
+        buckets, bucket_of = np.unique(views.hashes[:, 0], return_inverse=True)
+        self._bucket_of = bucket_of.astype(np.int32)
+        order = np.argsort(self._bucket_of, kind="stable")
+        self._members = order
+        self._member_starts = np.searchsorted(
+            self._bucket_of[order], np.arange(len(buckets) + 1)
+        )
+        self.radius = picture_radius(buckets, len(VARIANTS)) if radius is None else radius
+        entries = self._entries(buckets, workers)
+        while entries is None:
+            self.radius -= 1
+            entries = self._entries(buckets, workers)
+        self.candidates = len(entries)
+        self.threshold = picture_threshold(self.candidates) if threshold is None else threshold
+        self._by_row = _Table(entries, "row", len(views.content_of))
+        self._by_bucket = _Table(entries, "bucket", len(buckets))
+
+    def _entries(self, buckets: NDArray[np.uint64], workers: int) -> NDArray[np.void] | None:
+        """Return which view may show a bucket's, by which variants; None when there are too many."""
+        parts: list[NDArray[np.void]] = []
+        total = 0
+        right = buckets[:, None]
+        for variant in range(len(VARIANTS)):
+            left = np.ascontiguousarray(self.views.hashes[:, variant : variant + 1])
+            for match in matches_within(left, right, self.radius, workers=workers):
+                part = np.empty(len(match.left), _ENTRY)
+                part["row"], part["bucket"] = match.left, match.right
+                part["variant"], part["distance"] = variant, match.distances
+                parts.append(part)
+                total += len(part)
+                if total > CANDIDATE_LIMIT and self.radius > 0:
+                    return None
+        entries = np.concatenate(parts) if parts else np.empty(0, _ENTRY)
+        keys = ("variant", "distance", "bucket", "row")
+        entries = entries[np.lexsort([entries[key] for key in keys])]
+        return entries[_rank_in_run(entries) < TRIES]
+
+    def _rows(self, bucket: int) -> NDArray[np.intp]:
+        return self._members[self._member_starts[bucket] : self._member_starts[bucket + 1]]
+
+    def matches(self, content: int, is_open: NDArray[np.bool_]) -> Iterator[Proof]:
+        """Yield the proofs of open contents that are copies of this one."""
+        tries: dict[int, list[tuple[int, int, int, int]]] = {}
+        of = self.views.content_of
+        for row in self.views.rows_of(content):
+            for entry in self._by_row.of(row):
+                for other in self._rows(int(entry["bucket"])):
+                    if is_open[of[other]] and of[other] != content:
+                        found = tries.setdefault(int(of[other]), [])
+                        found.append((int(entry["distance"]), int(entry["variant"]), row, other))
+            for entry in self._by_bucket.of(int(self._bucket_of[row])):
+                other = int(entry["row"])
+                if is_open[of[other]] and of[other] != content:
+                    found = tries.setdefault(int(of[other]), [])
+                    found.append((int(entry["distance"]), int(entry["variant"]), other, row))
+        for other, placements in sorted(tries.items()):
+            placements.sort()
+            detail = self._shared_detail(placements)
+            if detail >= self.threshold:
+                words = f"{detail:.0%} of the fine detail is the same after aligning them"
+                yield Proof(other, round(detail, 4), placements[0][0], words)
+
+    def _shared_detail(self, placements: list[tuple[int, int, int, int]]) -> float:
+        best = 0.0
+        for _, variant, shown, target in placements[:TRIES]:
+            thumbs = self.views.thumb(shown), self.views.thumb(target)
+            best = max(best, float(shared_detail(*thumbs, _PLACEMENTS[variant])[0]))
+            if best >= ENOUGH:
+                break
+        return min(best, 1.0)
+
+
+def _rank_in_run(entries: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return the place of each entry among those of its row and bucket; entries are sorted."""
+    count = len(entries)
+    is_new = np.ones(count, np.bool_)
+    is_new[1:] = (entries["row"][1:] != entries["row"][:-1]) | (
+        entries["bucket"][1:] != entries["bucket"][:-1]
+    )
+    place = np.arange(count)
+    return place - np.maximum.accumulate(np.where(is_new, place, 0))
