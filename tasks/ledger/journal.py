@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import UUID
 
 from models.domain.errors import ConflictError, InvalidError, MissingError
@@ -38,6 +38,10 @@ SELECT f.key, r.url, f.existed, f.mode, f.modified_ns
  WHERE f.job_id = :job_id ORDER BY r.url, f.key""").bindparams(
     bindparam("job_id", type_=UUID(as_uuid=False))
 )
+
+SELECT_ROOTS = """
+SELECT r.url, r.id FROM storage_roots r JOIN organization_jobs j ON j.user_id = r.user_id
+ WHERE j.id = %s"""
 
 RECORD = """
 UPDATE organization_operations o
@@ -121,7 +125,7 @@ class Journal(Database):
                         f"the journal of job {job_id} has {found} operations, not {len(operations)}"
                     )
                 return
-            roots = self._roots_of(connection, job_id)
+            roots = self._roots_of(driver, job_id)
             _copy(driver, COPY_OPERATIONS, _operation_lines(job_id, operations, roots))
             driver.execute("DELETE FROM journal_folders WHERE job_id = %s", [job_id])
             _copy(driver, COPY_FOLDERS, _folder_lines(job_id, folders, roots))
@@ -155,8 +159,9 @@ class Journal(Database):
             "limit": limit,
         }
         with self._transaction() as connection:
-            urls = {identity: url for url, identity in self._roots_of(connection, job_id).items()}
-            cursor = self._driver(connection).cursor(binary=True)
+            driver = self._driver(connection)
+            urls = {identity: url for url, identity in self._roots_of(driver, job_id).items()}
+            cursor = driver.cursor(binary=True)
             return list(_operations(job_id, urls, cursor.execute(SELECT_OPERATIONS, parameters)))
 
     def operation_counts(self, job_id: str) -> dict[OperationState, int]:
@@ -202,13 +207,9 @@ class Journal(Database):
             raise MissingError(f"there is no job {job_id}")
 
     @staticmethod
-    def _roots_of(connection: Connection, job_id: str) -> dict[str, str]:
+    def _roots_of(driver: "psycopg.Connection[Any]", job_id: str) -> dict[str, str]:
         """Ids of the account's roots by their URLs."""
-        query = text(
-            "SELECT r.url, r.id::text FROM storage_roots r JOIN organization_jobs j"
-            " ON j.user_id = r.user_id WHERE j.id = CAST(:job_id AS uuid)"
-        )
-        rows = connection.execute(query, {"job_id": job_id}).tuples()
+        rows = driver.execute(SELECT_ROOTS, [job_id]).fetchall()
         return {str(url): str(identity) for url, identity in rows}
 
 

@@ -28,10 +28,8 @@ class Plans(Jobs):
         with self._transaction() as connection:
             self._locked(connection, plan.job_id)
             values = plan_values(plan)
-            made = connection.execute(
-                insert(PLANS).values(values).on_conflict_do_nothing(index_elements=["id"])
-            )
-            if made.rowcount == 0:
+            change = insert(PLANS).values(values).on_conflict_do_nothing(index_elements=["id"])
+            if connection.execute(change.returning(PLANS.c.id)).one_or_none() is None:
                 found = self._plan_row(connection, plan.id)
                 if plan_from(found).plan_hash != plan.plan_hash:
                     raise ConflictError(f"plan {plan.id} exists with other moves")
