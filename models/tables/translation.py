@@ -39,7 +39,7 @@ KINDS: tuple[tuple[tuple[type[Exception], ...], type[FileOrganizerError], str], 
             "FILEORGANIZER_DATABASE_URL names another; `fileorganizer doctor` says more"
         ),
     ),
-    ((pg.IntegrityError,), ConflictError, "the ledger refuses this: {}"),
+    ((pg.IntegrityError, pg.CardinalityViolation), ConflictError, "the ledger refuses this: {}"),
     ((pg.DataError,), InvalidError, "the ledger cannot store this: {}"),
 )
 """Foreign errors, the special before the general: what they become, and what to do about them."""
