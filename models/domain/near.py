@@ -20,6 +20,9 @@ MINIMUM_QUALITY = 50
 """Pictures of a PDQ quality of 49 or less are too flat to compare ("hashing.pdf", Facebook 2019:
 hashes below 50 are to be discarded)."""
 
+MINHASH_BINS = 128
+"""Values of a MinHash: its estimate of a Jaccard index is within 0.09 for 19 of 20 texts."""
+
 
 class NearMedia(StrEnum):
     """What kinds of content are compared; each only with its own."""
