@@ -35,6 +35,8 @@ def canonical_url(text: str) -> str:
         raise InvalidError("a storage root is a path or s3://bucket/prefix; nothing was given")
     scheme = _SCHEME.match(text)
     if scheme is None:
+        if "://" in text:
+            raise UnsafePathError("a path may not have `://` in it, nor a URL another in front")
         return _path_url(Path(text).expanduser())
     rest = text[scheme.end() :]
     match scheme.group(1).lower():
