@@ -56,9 +56,7 @@ def _run_here(settings: Settings, *, as_json: bool) -> None:
 
     Steps are plain lines: a spinner is a thread, and the supervisor forks.
     """
-    places = places_of(settings)
-    places.make()
-    log_to(places.log("supervisor"), settings.log_level)
+    _log_beside_the_supervisor(settings)
 
     def tell(step: str) -> None:
         err.print(f"[dim]{step}[/]")
@@ -68,6 +66,13 @@ def _run_here(settings: Settings, *, as_json: bool) -> None:
 
     Supervisor(settings, os.environ, tell).run(ready)
     err.print("stopped")
+
+
+def _log_beside_the_supervisor(settings: Settings) -> None:
+    """Keep log lines off the terminal, and so out of `--json`."""
+    places = places_of(settings)
+    places.make()
+    log_to(places.log("supervisor"), settings.log_level)
 
 
 def _announce(addresses: Addresses, phase: str, *, as_json: bool) -> None:
@@ -85,10 +90,10 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Stop everything `up` started; interrupted jobs resume from their journal later."""
+    settings = Settings()
+    _log_beside_the_supervisor(settings)
     try:
-        done = stop_stack(
-            Settings(), lambda step: err.print(f"[dim]{step}[/]"), timeout_s=timeout_s
-        )
+        done = stop_stack(settings, lambda step: err.print(f"[dim]{step}[/]"), timeout_s=timeout_s)
     except FileOrganizerError as error:
         fail(error, as_json=as_json)
     if as_json:

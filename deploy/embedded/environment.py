@@ -29,8 +29,6 @@ SERVER = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_UI_ENABLED": "true",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    # Several tasks write at once: wait for SQLite's lock rather than fail.
-    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
 }
 
 WORKER = {
@@ -53,10 +51,10 @@ def child_environment(
     """The environment of a child.
 
     Args:
-        given: Ours; what it says of Prefect's tuning wins over `layers`' first two kinds.
+        given: Ours; what it says of Prefect's tuning wins over the defaults of `layers`.
         places: Of the stack.
         program_folder: Where `python` and `prefect` of this installation are; first on PATH.
-        layers: Defaults, weakest last; the very last layer is not a default but is forced.
+        layers: Defaults, the stronger ones later; the very last is no default but is forced.
     """
     *defaults, forced = layers
     merged: dict[str, str] = {}

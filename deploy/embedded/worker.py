@@ -33,6 +33,13 @@ ONLINE_S = 60.0
 SILENCE = "fileorganizer: runs that fell silent"
 """Name of the automation that marks runs whose process was killed."""
 
+SIGNS = (
+    *("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended"),
+    *("Scheduled", "Resuming", "Retrying", "AwaitingRetry", "Pending", "Running", "Cancelling"),
+)
+"""Names of states that end a run's silence. (Marking one that lives after all, say when a laptop
+slept, does no harm: seen, it goes on and its end replaces the mark.)"""
+
 
 def worker_name() -> str:
     """Name of this machine's worker; the same after a restart."""
@@ -134,13 +141,12 @@ def ensure_silence_automation(api: PrefectApi) -> None:
     """Have the server mark runs as crashed whose heartbeat stopped (their process was killed)."""
     if api.filter("automations", {"automations": {"name": {"any_": [SILENCE]}}}):
         return
-    ends = ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended", "Scheduled")
     trigger: dict[str, Any] = {
         "type": "event",
         "match": {"prefect.resource.id": ["prefect.flow-run.*"]},
         "for_each": ["prefect.resource.id"],
         "after": ["prefect.flow-run.heartbeat"],
-        "expect": ["prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ends)],
+        "expect": ["prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in SIGNS)],
         "posture": "Proactive",
         "threshold": 1,
         "within": 120,  # four heartbeats
