@@ -67,14 +67,14 @@ class Carrier(Transfer):
             FileOrganizerError: the source stays, and why.
         """
         try:
-            version = self._source_removed(operation)
+            version, receipt = self._source_removed(operation)
         except RootGoneError:
             raise
         except (ConflictError, BrokenError):
             self._settle(operation)
             raise
         self._settle(operation)
-        return outcome_of(operation, OperationState.DONE, version, operation.receipt)
+        return outcome_of(operation, OperationState.DONE, version, receipt)
 
     def found(self, operation: Operation) -> Outcome | None:
         """Return how far a planned operation got before a crash; None when it never happened."""
@@ -149,18 +149,19 @@ class Carrier(Transfer):
         receipt = evidence.receipt_of(operation, version, keeper)
         return outcome_of(operation, OperationState.DONE, None, receipt)
 
-    def _source_removed(self, operation: Operation) -> str:
-        """Return the destination's version after the source of a copied operation is gone."""
+    def _source_removed(self, operation: Operation) -> tuple[str, dict[str, str] | None]:
+        """Return the destination's version and the receipt after the source is gone."""
         is_source_there = self._source_row(operation) is not None
         version = self._recheck(operation, is_source_there=is_source_there)
+        receipt = operation.receipt
         if operation.action != Action.COPY and is_source_there:
             try:
-                self._require_keeper(operation)
+                receipt = self._kept(operation)
                 self._delete_source(operation)
             except ConflictError:
                 self._take_back(operation, version)
                 raise
-        return version
+        return version, receipt
 
     def _take_back(self, operation: Operation, version: str) -> None:
         """Remove our copy at the destination: for good while the source has its content.
@@ -192,16 +193,20 @@ class Carrier(Transfer):
         what = "vanished" if row is None else "was changed"
         raise BrokenError(f"the copy at the destination {what} before the source was removed")
 
-    def _require_keeper(self, operation: Operation) -> None:
-        """Look for the keeper once more before the member of a copied removal goes."""
-        if operation.action != Action.TRASH:
-            return
-        receipt = operation.receipt or {}
-        row = None
-        if "kept_key" in receipt:
-            row = evidence.stat(self.stores[receipt["kept_url"]], receipt["kept_key"])
-        if row is None or row.version != receipt["kept_version"]:
-            evidence.find_keeper(self.stores, operation)
+    def _kept(self, operation: Operation) -> dict[str, str] | None:
+        """Return the receipt of a copied operation after looking for the keeper once more.
+
+        Raises:
+            ConflictError: it is gone or changed; the member must stay.
+        """
+        receipt = operation.receipt
+        if operation.action != Action.TRASH or receipt is None:
+            return receipt
+        row = evidence.stat(self.stores[receipt["kept_url"]], receipt["kept_key"])
+        if row is not None and row.version == receipt["kept_version"]:
+            return receipt
+        keeper = evidence.find_keeper(self.stores, operation)
+        return evidence.receipt_of(operation, receipt["member_version"], keeper)
 
     def _delete_source(self, operation: Operation) -> None:
         """Delete the source while it is what was planned.

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from models.domain.errors import MissingError, StaleError
+from models.domain.errors import ExistsError, MissingError, StaleError
 from models.domain.manifest import ManifestRow
 from models.domain.operations import REMOVE, Operation, OperationState, Outcome
 from models.domain.plans import Action
@@ -76,6 +76,10 @@ class Transfer:
                     return self._rename(operation)
             version = self._received(operation)
         except MissingError:
+            return self._already_there(operation)
+        except ExistsError:
+            if self._source_row(operation) is not None:
+                raise
             return self._already_there(operation)
         return outcome_of(operation, OperationState.COPIED, version, operation.receipt)
 
