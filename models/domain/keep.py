@@ -73,7 +73,7 @@ def steps_of(rules: Sequence[KeepRule]) -> tuple[tuple[_Standing, str], ...]:
     with others. Only protection, where it is the first rule, comes before these. Paths end ties.
     """
     named = [_RULES[rule] for rule in rules]
-    head = 1 if rules and rules[0] is KeepRule.PROTECTED else 0
+    head = 1 if rules and rules[0] == KeepRule.PROTECTED else 0
     return (*named[:head], _IN_PLACE, _LOOSE, *named[head:], _TIE)
 
 

@@ -14,6 +14,7 @@ from models.domain.placing import (
     place_of,
     project_place,
     project_values,
+    root_name,
 )
 from models.domain.targets import Target
 from models.domain.templates import Place, template_of
@@ -58,7 +59,7 @@ class Placer:
         self._folder_key = str if target.is_exact else target.key()
         self.template = template_of(options)
         self.namespace = namespace_of(source_url, destination_url)
-        self.source_name = source_url.rstrip("/").rpartition("/")[2] or "source"
+        self.source_name = root_name(source_url)
         self.is_counted = "counter" in self.template.fields
         self.columns = sorted({*columns_of(self.template.fields), *columns_of(frozenset({"date"}))})
 

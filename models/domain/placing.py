@@ -1,8 +1,9 @@
 """Where a file belongs, and whether it is there already."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from models.domain.categories import coarse_category
 from models.domain.paths import safe_component, split_name
@@ -40,6 +41,11 @@ class Namespace:
             return key[len(self.below) + 1 :]
         return None
 
+    def addresses(self, keys: Iterable[str]) -> list[str]:
+        """Return where those of some keys lie that lie below the destination."""
+        found = (self.address(key) for key in keys)
+        return [address for address in found if address is not None]
+
     def is_settled(self, key: str) -> bool:
         """Return whether a file of the source lies in a destination inside it: never re-walked."""
         return self.below is not None and key.startswith(f"{self.below}/")
@@ -47,7 +53,7 @@ class Namespace:
 
 def namespace_of(source_url: str, destination_url: str) -> Namespace:
     """Return how two roots lie to each other, by their canonical URLs."""
-    source, destination = source_url.rstrip("/"), destination_url.rstrip("/")
+    source, destination = _comparable(source_url), _comparable(destination_url)
     if source == destination:
         return Namespace(is_same=True)
     if destination.startswith(f"{source}/"):
@@ -55,6 +61,17 @@ def namespace_of(source_url: str, destination_url: str) -> Namespace:
     if source.startswith(f"{destination}/"):
         return Namespace(prefix=source[len(destination) + 1 :])
     return Namespace()
+
+
+def _comparable(url: str) -> str:
+    """Return a canonical URL with its path as it is in keys: unquoted, without options."""
+    path = url.partition("?")[0] if url.startswith("memory://") else url
+    return (unquote(path) if url.startswith("file://") else path).rstrip("/")
+
+
+def root_name(url: str) -> str:
+    """Return what a root is called: the last part of its path."""
+    return _comparable(url).rpartition("/")[2] or "source"
 
 
 def counter_text(number: int) -> str:

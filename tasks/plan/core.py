@@ -71,7 +71,7 @@ def make_moves(
     )
     decisions = decide(intake)
     resolution = Resolver(intake, decisions).resolve()
-    if options.conflict is ConflictPolicy.FAIL and resolution.collided:
+    if options.conflict == ConflictPolicy.FAIL and resolution.collided:
         raise ConflictError(
             f"{len(resolution.collided)} files find their place taken and the policy is fail: "
             "nothing is planned; preview with rename_new to see which"
@@ -82,9 +82,9 @@ def make_moves(
 def needs_contents(options: OrganizeOptions) -> bool:
     """Return whether a plan wants to know the content of files at another destination."""
     return options.mode != "virtual" and (
-        options.operation is OperationType.COPY
-        or options.on_duplicate is not OnDuplicate.KEEP
-        or options.conflict is ConflictPolicy.SKIP_IDENTICAL
+        options.operation == OperationType.COPY
+        or options.on_duplicate != OnDuplicate.KEEP
+        or options.conflict == ConflictPolicy.SKIP_IDENTICAL
     )
 
 

@@ -72,9 +72,9 @@ class _Decider:
         self._key = intake.target.key()
         options = intake.options
         self._is_virtual = options.mode == VIRTUAL
-        self._is_copy = options.operation is OperationType.COPY
-        self._skips = options.on_duplicate is not OnDuplicate.KEEP and not self._is_virtual
-        self._trashes = options.on_duplicate is OnDuplicate.TRASH and not self._is_copy
+        self._is_copy = options.operation == OperationType.COPY
+        self._skips = options.on_duplicate != OnDuplicate.KEEP and not self._is_virtual
+        self._trashes = options.on_duplicate == OnDuplicate.TRASH and not self._is_copy
         self._aliases = intake.files.aliases()
         self.found = Decisions()
         self._contents: dict[str, int] = {}
@@ -88,7 +88,7 @@ class _Decider:
         if self._is_virtual:
             return
         looks_for_copies = self._is_copy or (
-            self._in.options.conflict is ConflictPolicy.SKIP_IDENTICAL
+            self._in.options.conflict == ConflictPolicy.SKIP_IDENTICAL
         )
         for position, sha256 in self._in.existing.contents():
             if self._in.existing.value(position, "size_bytes"):

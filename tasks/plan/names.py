@@ -27,6 +27,7 @@ class Names:
     def __init__(self, target: Target) -> None:
         self.key = target.key()
         self._is_exact = target.is_exact
+        self._folds_case = target.folds_case
         self.files: dict[str, int] = {}
         self.claims: dict[str, int] = {}
         self._folders: dict[str, str] = {}
@@ -58,11 +59,16 @@ class Names:
             self._folders[self.key(folder)] = folder
             folder = folder.rpartition("/")[0]
 
+    def extension(self, address: str) -> str:
+        """Return an extension as this destination tells it from others."""
+        base, extension = split_extension(address)
+        return extension if self._folds_case else address[len(base) + 1 :]
+
     def _add_stem(self, address: str) -> None:
         base, extension = split_extension(address)
         if extension in _TIED:
             key = self.key(base)
-            known = self._stems.get(key, frozenset()) | {extension}
+            known = self._stems.get(key, frozenset()) | {self.extension(address)}
             self._stems[key] = self._sets.setdefault(known, known)
 
     def spelled(self, folder: str) -> str:
@@ -99,7 +105,7 @@ class Names:
         Args:
             address: where a file would go.
             own: where it lies now below the destination, if it does.
-            extensions: those that come along, in small letters.
+            extensions: those that come along, from `extension`.
         """
         base, extension = split_extension(address)
         if extension not in _TIED:
@@ -108,4 +114,4 @@ class Names:
         strangers = self._stems.get(key, frozenset()) - extensions
         if not strangers or (own is not None and self.key(split_extension(own)[0]) == key):
             return False
-        return extension in ACTIVE or not strangers.isdisjoint(ACTIVE)
+        return extension in ACTIVE or any(name.lower() in ACTIVE for name in strangers)

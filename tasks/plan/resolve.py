@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from models.domain.companions import split_extension
 from models.domain.organizing import ConflictPolicy, OperationType
 from models.domain.paths import split_name
 from models.domain.placing import split_number
@@ -95,9 +94,11 @@ class Resolver:
         self._decisions = decisions
         self._policy = intake.options.conflict
         self._occupies = intake.options.mode != VIRTUAL
-        self._leaves = self._occupies and intake.options.operation is OperationType.MOVE
+        self._leaves = self._occupies and intake.options.operation == OperationType.MOVE
         self._names = Names(intake.target)
         self._numbers: Counter[str] = Counter()
+        self._wants: dict[int, str] = {}
+        self._best: dict[str, int] = {}
         self._active: set[int] = set()
         self._done: set[int] = set()
         self.found = Resolution()
@@ -133,7 +134,7 @@ class Resolver:
 
     def resolve(self) -> Resolution:
         """Return where everything goes."""
-        self._drop_losers()
+        self._rank_contenders()
         for leader in self._decisions.work:
             stack = [leader]
             while stack:
@@ -151,34 +152,33 @@ class Resolver:
                     stack.append(waits_for)
         return self.found
 
-    def _drop_losers(self) -> None:
-        """Of several units that want one place, let the newest or largest try; the others stay."""
+    def _rank_contenders(self) -> None:
+        """Of several units that want one place, let the newest or largest try first."""
         if self._policy not in _BETTER:
             return
-        best: dict[str, int] = {}
-        contenders: dict[int, str] = {}
         for leader, work in self._decisions.work.items():
-            path = self._anchor(work, 1) + work.remainders[0]
-            if work.is_project or work.placed is not None or self._is_odd(work, (path,)):
+            if work.is_project or work.placed is not None:
                 continue
-            key = self._names.key(path)
-            contenders[leader] = key
-            if key not in best or self._measure(leader) > self._measure(best[key]):
-                best[key] = leader
-        for leader, key in contenders.items():
-            if best[key] != leader:
-                self.found.collided.add(leader)
-                self._stay(leader, f"a {_BETTER[self._policy]} file of this plan has its place")
+            key = self._names.key(self._anchor(work, 1) + work.remainders[0])
+            self._wants[leader] = key
+            best = self._best.get(key)
+            if best is None or self._measure(leader) > self._measure(best):
+                self._best[key] = leader
+
+    def _better_contender(self, leader: int) -> int | None:
+        """Return the unit that must try for a place before this one."""
+        best = self._best.get(self._wants.get(leader, ""), leader)
+        return None if best == leader or best in self._done or best in self._active else best
 
     def _measure(self, row: int) -> int:
-        if self._policy is ConflictPolicy.KEEP_LARGER:
+        if self._policy == ConflictPolicy.KEEP_LARGER:
             return int(self._in.files.sizes[row])
         return int(self._in.files.modified[row])
 
     def _measured(self, occupant: int) -> int:
         if occupant >= 0:
             return self._measure(occupant)
-        is_size = self._policy is ConflictPolicy.KEEP_LARGER
+        is_size = self._policy == ConflictPolicy.KEEP_LARGER
         column = "size_bytes" if is_size else "modified_ns"
         return int(self._in.existing.value(-1 - occupant, column))
 
@@ -202,7 +202,7 @@ class Resolver:
         if work.is_project:
             return self._names.is_folder(addresses[0][: -len(work.remainders[0])])
         keys, namespace = self._in.files.keys, self._in.placer.namespace
-        own = {split_extension(address)[1] for address in addresses}
+        own = {self._names.extension(address) for address in addresses}
         return any(
             self._names.would_tie(address, namespace.address(keys[row]), own)
             for row, address in zip(work.members, addresses, strict=False)
@@ -250,7 +250,9 @@ class Resolver:
         if occupant is None or occupant < 0 or not self._leaves:
             return None
         leader = self._leader(occupant)
-        is_open = leader in self._decisions.work and leader not in self._done | self._active
+        is_open = leader in self._decisions.work and not (
+            leader in self._done or leader in self._active
+        )
         return leader if is_open and leader != work.leader else None
 
     def _clashes_with_itself(self, addresses: tuple[str, ...]) -> bool:
@@ -265,8 +267,9 @@ class Resolver:
 
     def _settle(self, work: Work) -> int | None:
         """Give a unit its place, or let it stay; returns the unit that must be settled first."""
-        if work.leader in self.found.stays:
-            return None
+        better = self._better_contender(work.leader)
+        if better is not None:
+            return better
         addresses = self._addresses(work, 1)
         look = self._look(work, addresses)
         if look.waits_for is not None:
@@ -289,7 +292,7 @@ class Resolver:
         """
         if look.is_odd or work.is_project or work.placed is not None or not self._occupies:
             return self._number(work)
-        if self._policy is ConflictPolicy.SKIP:
+        if self._policy == ConflictPolicy.SKIP:
             self._stay(work.leader, "its place is taken")
         elif self._policy in _BETTER:
             self._keep_better(work, addresses, look)
@@ -301,7 +304,7 @@ class Resolver:
 
     def _number(self, work: Work) -> int | None:
         """Take the first free number; equal files are looked for on the way where asked for."""
-        looks_for_equal = self._policy is ConflictPolicy.SKIP_IDENTICAL and not work.is_project
+        looks_for_equal = self._policy == ConflictPolicy.SKIP_IDENTICAL and not work.is_project
         first = 1 if work.placed is not None or looks_for_equal else 2
         series = self._names.key(self._anchor(work, first) + work.remainders[0])
         number = first if looks_for_equal else max(first, self._numbers.get(series, 0) + 1)
@@ -385,7 +388,7 @@ class Resolver:
         for row, occupant in look.occupants:
             address = addresses[work.members.index(row)]
             to = None
-            if self._policy is ConflictPolicy.RENAME_EXISTING:
+            if self._policy == ConflictPolicy.RENAME_EXISTING:
                 to = self._free_name(address)
                 self._names.claim(to, occupant)
             displaced.append((occupant, to))
@@ -393,7 +396,7 @@ class Resolver:
             if occupant >= 0:
                 self.found.given_way.add(occupant)
         words = (
-            "renamed" if self._policy is ConflictPolicy.RENAME_EXISTING else "moved to the trash"
+            "renamed" if self._policy == ConflictPolicy.RENAME_EXISTING else "moved to the trash"
         )
         self._go(work, addresses, tuple(displaced), f"the file there is {words}")
 

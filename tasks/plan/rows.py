@@ -47,7 +47,7 @@ class Rows:
         self._goes = Action.MOVE
         if intake.options.mode == VIRTUAL:
             self._goes = Action.ASSIGN
-        elif intake.options.operation is OperationType.COPY:
+        elif intake.options.operation == OperationType.COPY:
             self._goes = Action.COPY
 
     def _add(

@@ -1,0 +1,152 @@
+"""Prefect edge of planning: what lies at the destination, and the plan itself."""
+
+import os
+import uuid
+from datetime import UTC, datetime
+
+import pyarrow as pa
+from prefect import task
+
+from models.domain.fingerprint import Fingerprint
+from models.domain.jobs import Job
+from models.domain.placing import namespace_of
+from models.domain.plans import Plan
+from models.domain.table_refs import TableRef
+from models.settings import Settings
+from storage.opening import open_store
+from storage.store import Store
+from tasks.ledger.ledger import open_ledger
+from tasks.plan import core
+from tasks.plan.destination import (
+    hashed,
+    list_existing,
+    split_existing,
+    target_of,
+    with_known_contents,
+)
+from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
+from warehouse.schemas.arrow import arrow_schema
+from warehouse.store.parts import open_lake
+
+_PLANS = uuid.UUID("8f2b4b52-6f0e-4f0b-9c0e-1f6f4d1d7a10")
+"""Namespace of plan ids: one job and one plan hash give one id, however often it is planned."""
+
+
+def _threads(settings: Settings) -> int:
+    return settings.work_threads or os.cpu_count() or 1
+
+
+def _destination(job: Job, settings: Settings) -> Store:
+    return open_store(job.destination_url, s3_endpoint_url=settings.s3_endpoint_url)
+
+
+@task(
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_jitter_factor=RETRY_JITTER_RATIO,
+    retry_condition_fn=is_busy,
+)
+def list_destination(job_id: str, manifest: TableRef) -> TableRef:
+    """List where a job puts files, and read there what may equal something of the source.
+
+    A destination that is the source, or lies in it, is known already and gives an empty table.
+
+    Returns:
+        Rows of `Fingerprint` (see `tasks.plan.destination.list_existing`), sorted by key.
+    """
+    settings = Settings()
+    lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
+    with open_ledger(settings) as ledger:
+        job = ledger.job(job_id)
+        last = ledger.last_index(job.destination_root_id)
+    existing = arrow_schema(Fingerprint).empty_table()
+    namespace = namespace_of(job.source_url, job.destination_url)
+    if not (namespace.is_same or namespace.below):
+        store = _destination(job, settings)
+        existing = with_known_contents(
+            store,
+            list_existing(store, but_below=namespace.prefix),
+            lake.read(manifest),
+            None if last is None else lake.read(last),
+            job.options,
+            threads=_threads(settings),
+        )
+    uri = f"runs/{job_id}/plan/existing.parquet"
+    return lake.write_part(existing, uri=uri, table_name="existing")
+
+
+@task(
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_jitter_factor=RETRY_JITTER_RATIO,
+    retry_condition_fn=is_busy,
+)
+def make_plan(
+    job_id: str,
+    fingerprints: TableRef,
+    categories: TableRef,
+    duplicates: TableRef,
+    existing: TableRef,
+    problems: TableRef,
+) -> str:
+    """Plan every operation of a job and save the plan; planned again, it is the same plan.
+
+    Args:
+        job_id: the job.
+        fingerprints: rows of `Fingerprint` of its source.
+        categories: rows of `CategoryRow`.
+        duplicates: rows of `DuplicateRow`.
+        existing: from `list_destination`.
+        problems: rows of `ListingProblem` of its source.
+
+    Returns:
+        The plan's id.
+
+    Raises:
+        InvalidError: the mode or template cannot be used.
+        ConflictError: the policy is `fail` and a place is taken.
+    """
+    settings = Settings()
+    lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
+    with open_ledger(settings) as ledger:
+        job = ledger.job(job_id)
+    store = _destination(job, settings)
+    files, groups = lake.read(fingerprints), lake.read(duplicates)
+    there, blocked = split_existing(lake.read(existing))
+    passed_over = namespace_of(job.source_url, job.destination_url).addresses(
+        lake.read(problems).column("key").to_pylist()
+    )
+    moves = core.make_moves(
+        files,
+        lake.read(categories),
+        groups,
+        there,
+        options=job.options,
+        source_url=job.source_url,
+        destination_url=job.destination_url,
+        target=target_of(store),
+        blocked=(*blocked, *(key.rstrip("/") for key in passed_over)),
+    )
+    moves = _with_displaced(moves, store, threads=_threads(settings))
+    ref = lake.write_part(moves, uri=f"runs/{job_id}/plan/moves.parquet", table_name="moves")
+    digest = core.plan_hash(ref.sha256, job.source_url, job.destination_url, job.options)
+    plan = Plan(
+        id=str(uuid.uuid5(_PLANS, f"{job_id}/{digest}")),
+        job_id=job_id,
+        source_url=job.source_url,
+        destination_url=job.destination_url,
+        options=job.options,
+        totals=core.totals_of(moves, files, groups, problems=problems.rows),
+        moves=ref,
+        plan_hash=digest,
+        created_at=datetime.now(UTC),
+    )
+    with open_ledger(settings) as ledger:
+        ledger.save_plan(plan)
+    return plan.id
+
+
+def _with_displaced(moves: pa.Table, store: Store, *, threads: int) -> pa.Table:
+    """Read the files that give way: their content is a precondition like any other."""
+    unknown = ((key, None) for key in core.displaced_unknown(moves))
+    return core.with_contents(moves, hashed(store, unknown, threads=threads))
