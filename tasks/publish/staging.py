@@ -1,12 +1,11 @@
 """What a job publishes, worked out once and frozen in the lake: both publishers start from it."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from models.domain.errors import MissingError
 from models.domain.fingerprint import index_profile
@@ -19,7 +18,7 @@ from tasks.publish.roots import Change, Given, RootAfter, root_after
 from tasks.publish.whereabouts import Whereabouts, follow
 from warehouse.schemas.arrow import to_table
 from warehouse.store.parts import Lake
-from warehouse.store.publishing import StagedRun
+from warehouse.store.publishing import StagedRun, settled
 
 PAGE_OPERATIONS = 50_000
 """Operations read from the journal at once: about 50 MB of them."""
@@ -83,31 +82,14 @@ def staged(
     """
     folder = f"runs/{job_id}/publish"
     try:
-        return _load(json.loads(lake.read_blob(f"{folder}/staged.json")))
+        return TypeAdapter(Staged).validate_json(lake.read_blob(f"{folder}/staged.json"))
     except MissingError:
         pass
     job = ledger.job(job_id)
     given = _given(lake, job, root_id, refs)
     found = _work_out(lake, ledger, job, given, folder)
-    document = json.dumps(asdict(found), sort_keys=True).encode()
-    lake.write_blob(f"{folder}/staged.json", document)
+    lake.write_blob(f"{folder}/staged.json", TypeAdapter(Staged).dump_json(found))
     return found
-
-
-def _load(document: Mapping[str, Any]) -> Staged:
-    """Return what was staged from its JSON."""
-    parts = ("rows", "duplicates", "index")
-    roots = tuple(
-        StagedRoot(
-            **{name: value for name, value in root.items() if name not in {*parts, "gone"}},
-            **{name: TableRef(**root[name]) for name in parts},
-            gone=tuple(root["gone"]),
-        )
-        for root in document["roots"]
-    )
-    run = document["run"]
-    tables = {name: TableRef(**ref) for name, ref in run["tables"].items()}
-    return Staged(roots=roots, run=StagedRun(**{**run, "tables": tables}))
 
 
 def _given(lake: Lake, job: Job, root_id: str, refs: IndexRefs | None) -> Given | None:
@@ -115,10 +97,10 @@ def _given(lake: Lake, job: Job, root_id: str, refs: IndexRefs | None) -> Given 
     if refs is None and job.target_job_id is not None:
         try:
             # The format of `tasks.lifecycle.remember_index`.
-            document = json.loads(lake.read_blob(f"runs/{job.target_job_id}/index.json"))
+            document = lake.read_blob(f"runs/{job.target_job_id}/index.json")
         except MissingError:
             return None
-        refs = IndexRefs(**{name: TableRef(**ref) for name, ref in document.items()})
+        refs = TypeAdapter(IndexRefs).validate_json(document)
     if refs is None:
         return None
     return Given(
@@ -136,7 +118,7 @@ def _work_out(
     roots = {job.source_url: job.source_root_id, job.destination_url: job.destination_root_id}
     journal: list[pa.Table] = [history.operation_rows(stamp, [])]
     where = follow(_operations(ledger, job.id, stamp, journal), roots)
-    complete = _complete_root(ledger, job, given)
+    complete = _complete_root(lake, ledger, job, given)
     bases = _bases(lake, ledger, roots.values(), given, complete)
     change = Change(stamp=stamp, job=job, where=where, bases=bases, given=given, complete=complete)
     after = [
@@ -179,21 +161,20 @@ def _operations(
         after = page[-1].seq
 
 
-def _complete_root(ledger: PublishLedger, job: Job, given: Given | None) -> str | None:
+def _complete_root(lake: Lake, ledger: PublishLedger, job: Job, given: Given | None) -> str | None:
     """Return the root of which everything is known, or None.
 
-    That is the root that was indexed for this job, unless another job indexed it since: a plan may
-    wait for days before it is approved, and what came in the meantime is not gone.
+    That is the root that was indexed for this job, unless another job told of it since this one
+    began: a plan may wait for days before it is approved, and what came meanwhile is not gone.
     """
     if given is None or job.kind is JobKind.UNDO:
         return None
     last = ledger.last_index(given.root_id)
     last_job_id = last.uri.split("/")[1] if last else job.id
-    if last_job_id == job.id:
+    marker = None if last_job_id == job.id else settled(lake, last_job_id)
+    if marker is None or job.started_at is None or marker.recorded_at < job.started_at:
         return given.root_id
-    ended = ledger.job(last_job_id).completed_at
-    is_older = ended is not None and job.started_at is not None and ended < job.started_at
-    return given.root_id if is_older else None
+    return None
 
 
 def _bases(
