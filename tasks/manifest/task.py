@@ -102,37 +102,3 @@ def _identity_then(lake: Lake, last: TableRef, root_id: str) -> str | None:
         return lake.read_blob(f"runs/{job_id}/manifest/{root_id}/identity.txt").decode()
     except MissingError:
         return None
-
-
-@task(
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_jitter_factor=RETRY_JITTER_RATIO,
-    retry_condition_fn=is_busy,
-)
-def list_destination(job_id: str, manifest: TableRef) -> TableRef:
-    """Return what lies where a job's files shall go; no file is opened.
-
-    Args:
-        job_id: the job.
-        manifest: the source's listing, which is the answer where source and destination are one.
-
-    Returns:
-        (k,) rows of ManifestRow; none for a folder that is yet to be made.
-    """
-    settings = Settings()
-    lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    with open_ledger(settings) as ledger:
-        job = ledger.job(job_id)
-    if job.destination_root_id == job.source_root_id:
-        return manifest
-    uri = _uri(f"runs/{job_id}/manifest/{job.destination_root_id}", "existing")
-    found = lake.find(uri)
-    if found is not None:
-        return found
-    store = open_store(job.destination_url, s3_endpoint_url=settings.s3_endpoint_url)
-    try:
-        listed, _ = core.collect((page.rows, page.problems) for page in store.list_pages())
-    except MissingError:
-        listed, _ = core.collect([])
-    return lake.write_part(listed, uri=uri, table_name="manifest")

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain.fingerprint import DateFlag, DateSource
@@ -98,6 +98,7 @@ def test_dates_in_names(name: str, expected: str | None):
     assert (found.isoformat() if found else None) == expected
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.lists(st.builds(claim, st.text(), st.sampled_from(["exif", "xmp", "container"]))))
 def test_no_text_breaks_it_and_the_result_is_possible(claims: list[DateClaim]):
     date = choose(claims, key="a", latest=LATEST)
@@ -105,6 +106,7 @@ def test_no_text_breaks_it_and_the_result_is_possible(claims: list[DateClaim]):
         assert datetime.fromisoformat(date.captured_at) <= LATEST
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.datetimes(datetime(1980, 1, 2), LATEST), st.permutations(range(3)))  # noqa: DTZ001
 def test_order_of_sources_never_matters(at: datetime, order: list[int]):
     texts = [

@@ -47,12 +47,20 @@ def test_a_turned_photo_has_its_shown_size_and_an_upright_thumbnail():
         assert small.size == (192, 256)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "AVIF"])
 def test_exif_is_read_in_every_container(kind: str):
     exif = Image.Exif()
     exif[MAKE] = "Maker"
     exif.get_ifd(0x8769)[ORIGINAL] = "2020:02:03 04:05:06"
     facts, _ = facts_of(kind.lower(), samples.image(kind, exif=exif))
+    assert facts["camera_make"] == "Maker"
+    assert facts["dates"][0]["text"] == "2020:02:03 04:05:06"
+
+
+def test_a_tiff_without_a_capture_time_tells_when_it_was_changed():
+    exif = Image.Exif()
+    exif[MAKE], exif[0x0132] = "Maker", "2020:02:03 04:05:06"
+    facts, _ = facts_of("tiff", samples.image("TIFF", exif=exif))
     assert facts["camera_make"] == "Maker"
     assert facts["dates"][0]["text"] == "2020:02:03 04:05:06"
 
