@@ -14,8 +14,7 @@ from tasks.lifecycle.task import (
     run_name,
     saved_plan,
 )
-from tasks.manifest.task import list_destination
-from tasks.plan.task import make_plan
+from tasks.plan.task import list_destination, make_plan
 
 
 def _waits(_run: JobRun) -> JobStatus:
