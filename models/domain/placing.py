@@ -65,8 +65,10 @@ def namespace_of(source_url: str, destination_url: str) -> Namespace:
 
 def _comparable(url: str) -> str:
     """Return a canonical URL with its path as it is in keys: unquoted, without options."""
-    path = url.partition("?")[0] if url.startswith("memory://") else url
-    return (unquote(path) if url.startswith("file://") else path).rstrip("/")
+    scheme, mark, path = url.partition("://")
+    path = path.partition("?")[0] if scheme == "memory" else path
+    path = unquote(path) if scheme == "file" else path
+    return f"{scheme}{mark}{path.rstrip('/')}"
 
 
 def root_name(url: str) -> str:

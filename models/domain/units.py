@@ -95,9 +95,10 @@ class Unit:
             return f"/{key}"
         if key.startswith(self.anchor):
             return key[len(self.anchor) :]
-        name = key.rpartition("/")[2]  # IMG(1).jpg's Takeout sidecar is IMG.jpg(1).json
-        inner, extension = split_extension(name)
-        return f"{split_extension(inner)[1] and '.' + split_extension(inner)[1]}.{extension}"
+        # The Takeout sidecar of IMG(1).jpg is IMG.jpg(1).json.
+        name, extension = split_extension(key.rpartition("/")[2])
+        own = split_extension(re.sub(r"\(\d+\)\Z", "", name))[1]
+        return f".{own}.{extension}" if own else f".{extension}"
 
 
 @dataclass(slots=True)

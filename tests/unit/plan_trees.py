@@ -64,9 +64,9 @@ def fingerprint(key, item):
 
 def tables(tree, rng=None):
     """Fingerprints and categories of a tree, in any order."""
-    items = list(tree.items())
+    files = list(items(tree).items())
     if rng is not None:
-        rng.shuffle(items)
+        rng.shuffle(files)
     categories = [
         CategoryRow(
             key=key,
@@ -77,10 +77,10 @@ def tables(tree, rng=None):
             reason="",
             decided_by="test",
         )
-        for key, item in items
+        for key, item in files
     ]
     return (
-        to_table([fingerprint(key, item) for key, item in items], Fingerprint),
+        to_table([fingerprint(key, item) for key, item in files], Fingerprint),
         to_table(categories, CategoryRow),
     )
 
@@ -93,14 +93,14 @@ def items(tree):
 def plan(tree, options=None, *, target=None, existing=None, destination=SOURCE, rng=None, **more):
     """The moves over a tree, as a table."""
     options = options or OrganizeOptions(**more)
-    fingerprints, categories = tables(items(tree), rng)
+    fingerprints, categories = tables(tree, rng)
     urls = {"source_url": SOURCE, "destination_url": destination}
     groups = exact_groups(fingerprints, categories, options=options, target=target, **urls)
     return make_moves(
         fingerprints,
         categories,
         groups,
-        None if existing is None else tables(items(existing))[0],
+        None if existing is None else tables(existing)[0],
         options=options,
         target=target,
         **urls,
