@@ -1,5 +1,6 @@
 """How a local disk compares names, found out without writing."""
 
+import contextlib
 import itertools
 import sys
 from functools import cached_property
@@ -27,8 +28,8 @@ class NameRules:
         """Whether `a` and `A` are one name."""
         fd = self._folders.open_root()
         try:
-            sample = itertools.islice(self._syscalls.entries(fd), _SAMPLE)
-            names = {name for name, _ in sample}
+            with contextlib.closing(self._syscalls.entries(fd)) as entries:
+                names = {name for name, _ in itertools.islice(entries, _SAMPLE)}
             for name in sorted(names):
                 other = name.swapcase()
                 if other != name and other.swapcase() == name and other not in names:

@@ -256,7 +256,8 @@ class S3Store(Store):
         return False
 
     def tidy(self) -> None:
-        """Do nothing: what is ours goes object by object."""
+        """Remove what crashed probes left; everything else of ours goes object by object."""
+        self._uploads.conditional_writes.tidy()
 
     def close(self) -> None:
         """Close the connections."""

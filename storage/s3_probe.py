@@ -2,11 +2,17 @@
 
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from models.domain.errors import ForbiddenError
 from models.domain.organizing import RESERVED_PREFIX
 from storage.s3_calls import NotImplementedByServerError, PreconditionError, S3Calls
+
+LIFE_S = 3600.0
+"""A probe takes seconds; what is older than an hour was left by a crash."""
+
+_PROBE = "probe-"
 
 
 class ConditionalWrites:
@@ -44,7 +50,7 @@ class ConditionalWrites:
         return self._calls.call(operation, Bucket=self._bucket, Key=name, **arguments)
 
     def _probe(self) -> bool:
-        name = f"{self._prefix}{RESERVED_PREFIX}/probe-{secrets.token_hex(8)}"
+        name = f"{self._prefix}{RESERVED_PREFIX}/{_PROBE}{secrets.token_hex(8)}"
         try:
             self._call("put_object", name, Body=b"1")
             return self._is_put_refused(name) and self._is_complete_refused(name)
@@ -52,6 +58,20 @@ class ConditionalWrites:
             return False
         finally:
             self._call("delete_object", name)
+
+    def tidy(self) -> None:
+        """Remove what crashed probes left, once no probe can still be under way."""
+        start = f"{self._prefix}{RESERVED_PREFIX}/{_PROBE}"
+        begun_before = datetime.now(UTC) - timedelta(seconds=LIFE_S)
+        reply = self._calls.call("list_objects_v2", Bucket=self._bucket, Prefix=start)
+        for found in reply.get("Contents", ()):
+            if found["LastModified"] < begun_before:
+                self._call("delete_object", str(found["Key"]))
+        reply = self._calls.call("list_multipart_uploads", Bucket=self._bucket, Prefix=start)
+        for found in reply.get("Uploads", ()):
+            if found["Initiated"] < begun_before:
+                upload_id = str(found["UploadId"])
+                self._call("abort_multipart_upload", str(found["Key"]), UploadId=upload_id)
 
     def _is_put_refused(self, name: str) -> bool:
         try:

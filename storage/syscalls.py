@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import BinaryIO
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
@@ -142,7 +142,7 @@ class Syscalls:
         """Return the identity of the file system of an open file (`f_fsid`)."""
         return os.fstatvfs(fd).f_fsid
 
-    def entries(self, fd: int) -> Iterator[tuple[str, bool]]:
+    def entries(self, fd: int) -> Generator[tuple[str, bool]]:
         """Yield each name of an open folder and whether it is a folder itself, in any order."""
         with os.scandir(fd) as found:
             for entry in found:

@@ -92,7 +92,7 @@ class BindMounted(Syscalls):
 
     def fstat(self, fd: int) -> os.stat_result:
         path = Path(f"/proc/self/fd/{fd}").readlink()
-        return os.stat(path.with_name("d") if path.name == "again" else path)
+        return (path.with_name("d") if path.name == "again" else path).stat()
 
 
 @pytest.mark.scenario(28)
@@ -103,9 +103,8 @@ def test_a_folder_met_twice_counts_once(root: Path):
     with LocalStore(root, url="file:///x", syscalls=BindMounted()) as store:
         keys, problems = listed(store)
     assert keys == ["again/f"]
-    assert [(problem.key, "same folder" in problem.reason) for problem in problems] == [
-        ("d/", True)
-    ]
+    assert [problem.key for problem in problems] == ["d/"]
+    assert "same folder" in problems[0].reason
 
 
 class Unreadable(Syscalls):
