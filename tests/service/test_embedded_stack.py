@@ -79,6 +79,10 @@ class Stack:
     def pids(self) -> dict[str, int | None]:
         return {each.name: each.process and each.process.pid for each in self.state.parts}
 
+    def kill_supervisor(self) -> None:
+        os.kill(self.state.supervisor.pid, signal.SIGKILL)
+        eventually(lambda: not self.state.is_alive)
+
     def run(self, deployment: str, path: Path) -> str:
         found = self.api.find(f"/deployments/name/{deployment}/{deployment}")
         assert found is not None
@@ -264,7 +268,7 @@ def test_a_killed_supervisor_is_replaced_with_one_of_each_and_runs_resume(
     run = stack.run("slow", log)
     eventually(log.exists)
     eventually(lambda: stack.run_state(run) == "RUNNING")
-    os.kill(stack.state.supervisor.pid, signal.SIGKILL)
+    stack.kill_supervisor()
     assert ensure_stack(stack.settings, print) == stack.addresses
     assert kinds(stack.settings) == ONE_OF_EACH
     eventually(lambda: stack.run_state(run) == "COMPLETED")
@@ -279,19 +283,21 @@ def test_an_orphan_of_a_killed_supervisor_is_found_and_only_it_is_ended(stack: S
             ["sleep", "300"], env={STACK_MARK: str(stack.settings.home_path)}
         ) as orphan,
     ):
-        os.kill(stack.state.supervisor.pid, signal.SIGKILL)
-        eventually(lambda: not stack.state.is_alive)
-        assert stack_status(stack.settings, {}).phase is Phase.FAILED
-        found = {each.name: each for each in doctor.examine(stack.settings, os.environ)}
-        assert found["orphans"].health is doctor.Health.BROKEN
-        assert str(orphan.pid) in found["orphans"].detail
-        done = stop_stack(stack.settings, print)
-        assert not done.was_running
-        assert done.leftovers >= 1
-        assert done.postgres_stopped
-        orphan.wait(10)
-        assert stranger.poll() is None
-        stranger.kill()
+        try:
+            stack.kill_supervisor()
+            assert stack_status(stack.settings, {}).phase is Phase.FAILED
+            found = {each.name: each for each in doctor.examine(stack.settings, os.environ)}
+            assert found["orphans"].health is doctor.Health.BROKEN
+            assert str(orphan.pid) in found["orphans"].detail
+            done = stop_stack(stack.settings, print)
+            assert not done.was_running
+            assert done.leftovers >= 1
+            assert done.postgres_stopped
+            orphan.wait(10)
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+            orphan.kill()
     assert processes_of(stack.settings) == []
 
 
