@@ -6,7 +6,7 @@ import typer
 
 from cli.organize import Json
 from cli.output import emit_json, err, facts_table, fail, out, rows_table
-from cli.session import Session, open_session
+from cli.session import Session, job_named, open_session
 from models.domain.errors import FileOrganizerError
 from models.domain.job_view import job_view
 from models.domain.jobs import JobStatus
@@ -31,6 +31,7 @@ def jobs(
             if job_id is None:
                 _list(session, status, limit, as_json=as_json)
                 return
+            job_id = job_named(session.ledger, job_id).id
             if cancel:
                 session.ledger.request_cancel(job_id)
                 err.print(f"asked job {job_id} to stop; it does at its next safe point")
@@ -46,7 +47,7 @@ def _list(session: Session, status: JobStatus | None, limit: int, *, as_json: bo
         return
     rows = [
         (
-            job.id,
+            job.id[:8],
             job.kind,
             job.status,
             f"{100 * job.progress_ratio:.0f} %",
@@ -63,6 +64,7 @@ def _list(session: Session, status: JobStatus | None, limit: int, *, as_json: bo
 
 def _show(session: Session, job_id: str, limit: int, *, as_json: bool) -> None:
     job = session.ledger.job(job_id)
+    plan_id = session.ledger.plan_of_job(job_id).id if job.plan_hash else None
     counts = {str(k): n for k, n in session.ledger.operation_counts(job_id).items()}
     troubled = session.ledger.operations(job_id, states=TROUBLE, limit=limit)
     if as_json:
@@ -70,9 +72,10 @@ def _show(session: Session, job_id: str, limit: int, *, as_json: bool) -> None:
             {"seq": o.seq, "from": o.source_key, "state": o.state, "error": o.error}
             for o in troubled
         ]
-        emit_json({"job": job_view(job), "operations": counts, "troubled": operations})
+        view = {**job_view(job), "plan_id": plan_id}
+        emit_json({"job": view, "operations": counts, "troubled": operations})
         return
-    out.print(facts_table(f"job {job.id}", job_view(job)))
+    out.print(facts_table(f"job {job.id}", {**job_view(job), "plan_id": plan_id}))
     if counts:
         out.print(facts_table("operations", counts))
     if troubled:

@@ -9,7 +9,7 @@ import typer
 from cli.following import followed
 from cli.output import emit_json, err, facts_table, fail, out
 from cli.preview import plan_document, show_plan
-from cli.session import Session, open_session
+from cli.session import Session, job_named, open_session
 from models.domain.errors import ConflictError, FileOrganizerError, InvalidError, MissingError
 from models.domain.job_view import job_view
 from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions
@@ -85,7 +85,7 @@ def _finish(session: Session, job_id: str, document: dict[str, Any], *, as_json:
         return
     out.print(facts_table(f"Job {job_id[:8]}: {job.status}", document.get("result", {})))
     if job.kind is JobKind.ORGANIZE:
-        err.print(f"undo with: [bold]fileorganizer undo {job_id}[/]")
+        err.print(f"undo with: [bold]fileorganizer undo {job_id[:8]}[/]")
 
 
 def organize(
@@ -181,7 +181,8 @@ def _plan_then_enact(
         if as_json:
             emit_json({"job": job_view(session.ledger.job(job_id)), **document})
         else:
-            err.print(f"nothing was changed; apply with: [bold]fileorganizer apply {plan_id}[/]")
+            hint = f"nothing was changed; apply with: [bold]fileorganizer apply {plan_id}[/]"
+            err.print(hint, soft_wrap=True)
         return
     document["result"] = _enact(session, plan, as_json=as_json)
     _finish(session, job_id, document, as_json=as_json)
@@ -236,7 +237,7 @@ def undo(
         with open_session(quiet=as_json) as session:
             from flows.undo import undo as undo_flow
 
-            job = new_undo(session, session.ledger.job(job_id))
+            job = new_undo(session, job_named(session.ledger, job_id))
             with followed(session.ledger, job.id, quiet=as_json):
                 result = undo_flow(job.id)
             _finish(session, job.id, {"result": result}, as_json=as_json)

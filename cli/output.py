@@ -46,6 +46,8 @@ def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column(justify="right")
     for name, value in facts.items():
+        if value is None or value == "":
+            continue
         text = f"{value:,}" if isinstance(value, int) else str(value)
         table.add_row(name.replace("_", " "), text)
     return table

@@ -25,13 +25,24 @@ BATCH_OPERATIONS = 2000
 """Operations a task carries out: a few seconds of renames, half a minute of copies."""
 
 
-def carry_out(run: JobRun, total: int, *, start: float) -> None:
-    """Apply the job's (total,) journaled operations in order, batch after batch."""
+def carry_out(run: JobRun, total: int, *, start: float, counts_files: bool = False) -> None:
+    """Apply the job's (total,) journaled operations in order, batch after batch.
+
+    Args:
+        run: the held job.
+        total: its operations.
+        start: share of the job that came before, for progress.
+        counts_files: whether operations are the files that the job counts (an undo lists none).
+    """
     job_id = run.job.id
     ranges = batch_ranges(total, batch_rows=BATCH_OPERATIONS)
 
+    def counters(applied: int) -> dict[str, int]:
+        return {"files_total": total, "files_processed": applied} if counts_files else {}
+
     def at_boundary(done: int) -> None:
-        run.progress("applying", ranges[done - 1][1], total, span=(start, APPLIED))
+        applied = ranges[done - 1][1]
+        run.progress("applying", applied, total, span=(start, APPLIED), **counters(applied))
         run.safe_point()
 
     run_window(

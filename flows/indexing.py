@@ -9,7 +9,7 @@ from models.settings import Settings
 from tasks.categorize.task import categorize
 from tasks.dedupe.task import find_duplicates
 from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
-from tasks.lifecycle.task import JobRun, batch_ranges
+from tasks.lifecycle.task import JobRun, batch_ranges, remember_index
 from tasks.manifest.task import list_manifest
 
 LISTED = 0.05
@@ -83,6 +83,10 @@ def index_root(run: JobRun, root_id: str) -> Indexed:
     run.safe_point()
     run.progress("finding duplicates", 0, 1, span=(FINGERPRINTED + 0.02, FINGERPRINTED + 0.04))
     duplicates = find_duplicates(job_id, fingerprints, categories)
+    remember_index(
+        job_id,
+        {"fingerprints": fingerprints, "categories": categories, "duplicates": duplicates},
+    )
     run.safe_point()
     return Indexed(
         manifest=listed.manifest,

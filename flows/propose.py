@@ -9,7 +9,6 @@ from tasks.lifecycle.task import (
     JobRun,
     cancel_from_prefect,
     held_job,
-    remember_index,
     report_plan,
     run_name,
     saved_plan,
@@ -39,14 +38,6 @@ def propose(job_id: str) -> str:
     """
     with held_job(job_id, on_done=_waits) as run:
         indexed = index_root(run, run.job.source_root_id)
-        remember_index(
-            job_id,
-            {
-                "fingerprints": indexed.fingerprints,
-                "categories": indexed.categories,
-                "duplicates": indexed.duplicates,
-            },
-        )
         run.progress("planning", 0, 1, span=(FINGERPRINTED + 0.04, FINGERPRINTED + 0.1))
         existing = list_destination(job_id, indexed.manifest)
         plan_id = make_plan(

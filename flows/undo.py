@@ -25,7 +25,7 @@ def undo(job_id: str) -> dict[str, Any]:
     """
     with held_job(job_id) as run:
         total = make_undo(job_id)
-        carry_out(run, total, start=0.1)
+        carry_out(run, total, start=0.1, counts_files=True)
         facts = settle(run)
         mark_undone(job_id)
         run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
