@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain.errors import BrokenError, CorruptError, InvalidError, MissingError
@@ -42,6 +42,7 @@ def test_find_is_the_checkpoint_of_a_step(tmp_path):
     assert lake.find(URI) is None
 
 
+@settings(deadline=None)  # the first example imports Parquet
 @given(st.lists(st.integers(0, 100), max_size=6))
 def test_bytes_do_not_depend_on_how_rows_are_chunked(cuts):
     edges = sorted({0, 100, *cuts})
