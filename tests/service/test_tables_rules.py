@@ -146,9 +146,9 @@ def test_the_trigger_knows_the_same_steps_as_the_domain(shared, owner, before, a
 def shared(template_url, postgres_url):
     """One database for all the steps; the tests of this fixture do not disturb each other."""
     name = f"steps_{uuid.uuid4().hex[:8]}"
-    server = postgres_url.replace("+psycopg", "")
+    server, template = postgres_url.replace("+psycopg", ""), template_url.rsplit("/", 1)[1]
     with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE fileorganizer_template")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         with psycopg.connect(server.rsplit("/", 1)[0] + f"/{name}", autocommit=True) as connection:
             yield connection
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
