@@ -9,7 +9,11 @@ PHOTOS = frozenset({"jpg", "jpeg", "heic", "heif"})
 """What a camera writes beside a RAW, and the still of a Live Photo."""
 
 RAWS = frozenset(
-    ["3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"]
+    {
+        *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "iiq", "kdc", "mef", "mos"),
+        *("mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw"),
+        "x3f",
+    }
 )
 """Extensions of RAW files (the list of LibRaw's supported formats)."""
 
@@ -145,10 +149,10 @@ def find_clusters(keys: Sequence[str], rows: Iterable[int]) -> list[Cluster]:
     cores = {base: _cores(media) for base, media in found.media.items()}
     home = {row: core for groups in cores.values() for core in groups for row in core}
     attached: dict[int, list[int]] = defaultdict(list)
-    for row, base, extension in found.sidecars:
-        core = _core_of(found, cores, extensions, home, base, extension)
+    for sidecar in found.sidecars:
+        core = _core_of(found, cores, extensions, home, sidecar)
         if core is not None:
-            attached[core[0]].append(row)
+            attached[core[0]].append(sidecar[0])
     clusters: list[Cluster] = []
     for groups in cores.values():
         for core in groups:
@@ -165,10 +169,10 @@ def _core_of(
     cores: dict[str, list[list[int]]],
     extensions: dict[int, str],
     home: dict[int, list[int]],
-    base: str,
-    extension: str,
+    sidecar: tuple[int, str, str],
 ) -> list[int] | None:
     """Return the media that a sidecar belongs to."""
+    _, base, extension = sidecar
     for key in _owner_keys(base, extension):
         if key in found.by_key:
             return home[found.by_key[key]]

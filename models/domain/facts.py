@@ -1,7 +1,7 @@
 """The values of template fields, from what is known of one file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ SIZE_BANDS: tuple[tuple[int, str], ...] = (
     (100 * _MB, "10 MB to 100 MB"),
     (1000 * _MB, "100 MB to 1 GB"),
 )
-"""Largest size in bytes of each band (GB = 10^9 bytes: DESIGN 10); what is larger is `Over 1 GB`."""
+"""Largest size in bytes of each band (GB = 10^9 bytes); what is larger is `Over 1 GB`."""
 
 _PLAIN_FOLDERS = re.compile(
     r"(?:[\W\d_]*|dcim|\d{3}[a-z_]{5}|camera( uploads| roll)?|photos?|pictures?|images?|videos?|"
@@ -77,7 +77,7 @@ class DateUsed:
         return f"{self.flag} date in the file; dated by {_SOURCES.get(self.source, self.source)}"
 
 
-_SOURCES = {
+_SOURCES: dict[str, str] = {
     DateSource.EXIF: "EXIF",
     DateSource.XMP: "XMP",
     DateSource.CONTAINER: "its container",
@@ -187,7 +187,7 @@ def columns_of(fields: frozenset[str]) -> list[str]:
 
 
 _DATES = frozenset({"year", "month", "day", "date"})
-_MAKERS: dict[str, Any] = {
+_MAKERS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "category": lambda row: row["category"],
     "coarse_category": lambda row: row["coarse_category"],
     "subcategory": lambda row: row["subcategory"],

@@ -8,7 +8,10 @@ from models.domain.duplicates import KeepRule
 from models.domain.fingerprint import DateSource
 
 LOSSLESS = frozenset(
-    ["image/png", "image/tiff", "image/bmp", "image/x-adobe-dng", "image/webp", "audio/flac", "audio/x-flac", "audio/wav", "audio/x-wav", "audio/aiff", "audio/x-aiff"]
+    {
+        *("image/png", "image/tiff", "image/bmp", "image/x-adobe-dng", "image/webp"),
+        *("audio/flac", "audio/x-flac", "audio/wav", "audio/x-wav", "audio/aiff", "audio/x-aiff"),
+    }
 )
 """Media types that keep every sample; webp may not, and is equal among equal bytes anyway."""
 

@@ -18,6 +18,8 @@ from tasks.dedupe.standing import Standings
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.files import find_table_units, sorted_files
 
+compute: Any = pc  # the stubs know too few of its overloads
+
 
 def exact_groups(
     fingerprints: pa.Table,
@@ -70,11 +72,11 @@ def _rows_by_content(files: pa.Table) -> dict[str, list[int]]:
     """Return the rows of each content that more than one file has, ascending."""
     column = files.column("sha256").combine_chunks()
     encoded = column.dictionary_encode()
-    codes = np.asarray(pc.fill_null(encoded.indices, -1)).astype(np.int64)
+    codes = np.asarray(compute.fill_null(encoded.indices, -1)).astype(np.int64)
     sizes = np.asarray(files.column("size_bytes"))
     codes[sizes == 0] = -1
     counts = np.bincount(codes[codes >= 0], minlength=len(encoded.dictionary))
-    rows = np.flatnonzero((codes >= 0) & (counts[codes] > 1))
+    rows = np.flatnonzero(np.append(counts, 0)[codes] > 1)  # -1 is the 0 at the end
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for row, code in zip(rows.tolist(), codes[rows].tolist(), strict=True):
         groups[code].append(row)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,9 @@ from tasks.plan.decide import decide
 from tasks.plan.intake import Existing, Files, Intake
 from tasks.plan.resolve import Resolver
 from tasks.plan.rows import Rows
+from warehouse.schemas.files import texts
+
+compute: Any = pc  # the stubs know too few of its overloads
 
 
 def make_moves(
@@ -88,21 +92,23 @@ def needs_contents(options: OrganizeOptions) -> bool:
     )
 
 
-def contents_wanted(existing: pa.Table, sizes: pa.ChunkedArray) -> pa.Table:
+def contents_wanted(existing: pa.Table, sizes: Any) -> pa.Table:
     """Return the files at a destination that may equal one of the source: those of equal size.
 
     Args:
         existing: (k,) rows of `ManifestRow`.
         sizes: (n,) `size_bytes` of the source.
     """
-    return existing.filter(pc.is_in(existing.column("size_bytes"), value_set=pc.unique(sizes)))
+    return existing.filter(
+        compute.is_in(existing.column("size_bytes"), value_set=compute.unique(sizes))
+    )
 
 
 def displaced_unknown(moves: pa.Table) -> list[str]:
     """Return keys, below the destination, of files that give way and whose content is unknown."""
-    is_displaced = pc.equal(moves.column("action"), Action.DISPLACE.value)
-    unknown = moves.filter(pc.and_(is_displaced, pc.is_null(moves.column("sha256"))))
-    return unknown.column("source_key").to_pylist()
+    is_displaced = compute.equal(moves.column("action"), Action.DISPLACE.value)
+    unknown = moves.filter(compute.and_(is_displaced, compute.is_null(moves.column("sha256"))))
+    return texts(unknown, "source_key")
 
 
 def with_contents(moves: pa.Table, contents: Mapping[str, str]) -> pa.Table:
@@ -136,14 +142,14 @@ def totals_of(
     """
     actions = moves.column("action")
     sizes = moves.column("size_bytes")
-    counted = pc.value_counts(actions).to_pylist()
+    counted = compute.value_counts(actions).to_pylist()
     counts = {str(entry["values"]): int(entry["counts"]) for entry in counted}
-    goes = pc.is_in(actions, value_set=pa.array([Action.MOVE.value, Action.COPY.value]))
+    goes = compute.is_in(actions, value_set=pa.array([Action.MOVE.value, Action.COPY.value]))
     is_keeper = duplicates.column("is_keeper")
-    groups = int(pc.sum(is_keeper).as_py() or 0)
+    groups = int(compute.sum(is_keeper).as_py() or 0)
     return PlanTotals(
         files_total=fingerprints.num_rows,
-        bytes_total=int(pc.sum(fingerprints.column("size_bytes")).as_py() or 0),
+        bytes_total=int(compute.sum(fingerprints.column("size_bytes")).as_py() or 0),
         moves=counts.get(Action.MOVE, 0),
         copies=counts.get(Action.COPY, 0),
         trashes=counts.get(Action.TRASH, 0),
@@ -151,10 +157,10 @@ def totals_of(
         skips=counts.get(Action.SKIP, 0),
         refusals=counts.get(Action.REFUSE, 0),
         assigns=counts.get(Action.ASSIGN, 0),
-        bytes_to_write=int(pc.sum(sizes.filter(goes)).as_py() or 0),
+        bytes_to_write=int(compute.sum(sizes.filter(goes)).as_py() or 0),
         duplicate_groups=groups,
         duplicates_found=duplicates.num_rows - groups,
-        space_wasted_bytes=int(pc.sum(duplicates.column("wasted_bytes")).as_py() or 0),
+        space_wasted_bytes=int(compute.sum(duplicates.column("wasted_bytes")).as_py() or 0),
         problems=problems,
     )
 

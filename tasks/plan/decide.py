@@ -133,13 +133,9 @@ class _Decider:
 
     def _kept(self, members: tuple[int, ...], placed: Placed) -> tuple[Fate, str] | None:
         """Return why a unit stays or is trashed, None when it is to go."""
-        files, namespace = self._in.files, self._in.placer.namespace
-        if any(namespace.is_settled(files.keys[row]) for row in members):
-            return Fate.STAY, SETTLED
-        if any(files.is_protected(row) for row in members):
-            return Fate.STAY, "in a protected folder"
-        if any(row in self._aliases for row in members):
-            return Fate.STAY, "another path of a file that is listed once already"
+        held = self._held(members)
+        if held is not None:
+            return Fate.STAY, held
         if self._is_virtual:
             return None
         duplicate = self._duplicate(members)
@@ -148,6 +144,17 @@ class _Decider:
         if placed.is_here:
             return Fate.STAY, IN_PLACE
         return self._elsewhere(members) if self._skips else None
+
+    def _held(self, members: tuple[int, ...]) -> str | None:
+        """Return why a unit stays whatever it is; where one member has to, all of them do."""
+        files, namespace = self._in.files, self._in.placer.namespace
+        if any(namespace.is_settled(files.keys[row]) for row in members):
+            return SETTLED
+        if any(files.is_protected(row) for row in members):
+            return "in a protected folder"
+        if any(row in self._aliases for row in members):
+            return "another path of a file that is listed once already"
+        return None
 
     def _duplicate(self, members: tuple[int, ...]) -> tuple[Fate, str] | None:
         """Return what becomes of a unit whose every file is a duplicate of one that stays."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,9 @@ from models.domain.targets import Target
 from storage.store import Store
 from tasks.plan.core import contents_wanted, needs_contents
 from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
+from warehouse.schemas.files import texts
+
+compute: Any = pc  # the stubs know too few of its overloads
 
 
 def target_of(store: Store) -> Target:
@@ -62,9 +66,7 @@ def _row(row: ManifestRow) -> Fingerprint:
 
 def _problem(problem: ListingProblem) -> Fingerprint:
     key = problem.key.rstrip("/")
-    return Fingerprint(
-        key=key, size_bytes=0, modified_ns=0, version="", problem=problem.reason
-    )
+    return Fingerprint(key=key, size_bytes=0, modified_ns=0, version="", problem=problem.reason)
 
 
 def with_known_contents(
@@ -89,13 +91,13 @@ def with_known_contents(
     if not needs_contents(options) or not existing.num_rows:
         return existing
     wanted = contents_wanted(existing, manifest.column("size_bytes"))
-    wanted = wanted.filter(pc.not_equal(wanted.column("version"), ""))
+    wanted = wanted.filter(compute.not_equal(wanted.column("version"), ""))
     known = _from_index(wanted, last)
     unknown = [
         (row.key, row.version) for row in to_rows(wanted, ManifestRow) if row.key not in known
     ]
     known.update(hashed(store, unknown, threads=threads))
-    contents = [known.get(key) for key in existing.column("key").to_pylist()]
+    contents = [known.get(key) for key in texts(existing, "key")]
     at = existing.schema.get_field_index("sha256")
     return existing.set_column(at, existing.schema.field(at), pa.array(contents, pa.string()))
 
@@ -104,17 +106,15 @@ def _from_index(wanted: pa.Table, last: pa.Table | None) -> dict[str, str]:
     """Return contents of files whose version is the one indexed."""
     if last is None:
         return {}
-    at = pc.index_in(wanted.column("key"), value_set=last.column("key").combine_chunks())
+    at = compute.index_in(wanted.column("key"), value_set=last.column("key").combine_chunks())
     pairs = zip(
-        wanted.column("key").to_pylist(),
-        wanted.column("version").to_pylist(),
+        texts(wanted, "key"),
+        texts(wanted, "version"),
         last.column("version").take(at).to_pylist(),
         last.column("sha256").take(at).to_pylist(),
         strict=True,
     )
-    return {
-        key: sha256 for key, version, indexed, sha256 in pairs if sha256 and version == indexed
-    }
+    return {key: sha256 for key, version, indexed, sha256 in pairs if sha256 and version == indexed}
 
 
 def hashed(
@@ -141,6 +141,5 @@ def hashed(
 
 def split_existing(existing: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
     """Return the files of what exists, and the names that are no files."""
-    is_file = pc.not_equal(existing.column("version"), "")
-    blocked = existing.filter(pc.invert(is_file)).column("key").to_pylist()
-    return existing.filter(is_file), tuple(str(key) for key in blocked)
+    is_file = compute.not_equal(existing.column("version"), "")
+    return existing.filter(is_file), tuple(texts(existing.filter(compute.invert(is_file)), "key"))

@@ -14,7 +14,9 @@ from models.domain.keep import clean_folders, is_below
 from models.domain.placer import Placed, Placer, oldest_date
 from models.domain.targets import Target
 from models.domain.units import Unit, UnitKind, Units, find_units
-from warehouse.schemas.files import find_table_units, sorted_files
+from warehouse.schemas.files import find_table_units, sorted_files, texts
+
+compute: Any = pc  # the stubs know too few of its overloads
 
 CHUNK_ROWS = 20_000
 """Rows turned into Python objects at a time: about 40 MB."""
@@ -49,11 +51,11 @@ class Files:
         self, fingerprints: pa.Table, categories: pa.Table | None, options: OrganizeOptions
     ) -> None:
         self.table = sorted_files(fingerprints, categories)
-        self.keys: list[str] = self.table.column("key").to_pylist()
+        self.keys = texts(self.table, "key")
         self.sizes = np.asarray(self.table.column("size_bytes"))
         self.modified = np.asarray(self.table.column("modified_ns"))
         self._sha256 = self.table.column("sha256").combine_chunks()
-        self.unreadable = np.asarray(pc.is_null(self._sha256))
+        self.unreadable = np.asarray(compute.is_null(self._sha256))
         self.units: Units = find_table_units(self.table)
         self._protected = clean_folders(options.protected)
 
@@ -90,7 +92,10 @@ class Files:
         if inodes.null_count == self.table.num_rows:
             return set()
         pairs = np.stack(
-            [np.asarray(pc.fill_null(self.table.column(name), -1)) for name in ("device", "inode")]
+            [
+                np.asarray(compute.fill_null(self.table.column(name), -1))
+                for name in ("device", "inode")
+            ]
         )
         _, inverse, counts = np.unique(pairs, axis=1, return_inverse=True, return_counts=True)
         inverse = inverse.reshape(-1)
@@ -134,7 +139,7 @@ class Files:
         if not table.num_rows:
             return found
         keys = self.table.column("key").combine_chunks()
-        at = pc.index_in(table.column("key"), value_set=keys).to_pylist()
+        at = compute.index_in(table.column("key"), value_set=keys).to_pylist()
         names = ("group_id", "is_keeper", "is_removable", "truth_class")
         columns = [table.column(name).to_pylist() for name in names]
         members = list(zip(at, *columns, strict=True))
@@ -171,13 +176,15 @@ class Existing:
         self._table = pa.table({})
         if table is None or placer.namespace.is_same or not table.num_rows:
             return
-        table = table.take(pc.sort_indices(table.column("key"))).combine_chunks()
+        table = table.take(compute.sort_indices(table.column("key"))).combine_chunks()
         own = {placer.namespace.address(key) for key in files.keys} - {None}
         if own:
-            is_own = pc.is_in(table.column("key"), value_set=pa.array(sorted(own), pa.string()))
-            table = table.filter(pc.invert(is_own)).combine_chunks()
+            is_own = compute.is_in(
+                table.column("key"), value_set=pa.array(sorted(own), pa.string())
+            )
+            table = table.filter(compute.invert(is_own)).combine_chunks()
         self._table = table
-        self.keys = table.column("key").to_pylist()
+        self.keys = texts(table, "key")
         units = find_units(self.keys)
         self.bound = set(units.unit_of)
         projects = (unit for unit in units.units if unit.kind is UnitKind.PROJECT)

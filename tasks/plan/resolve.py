@@ -85,8 +85,10 @@ class _Look:
 
 
 class Resolver:
-    """Gives every unit its place. Units are taken in order of key; one that waits for another's
-    place to become free comes after it; of two that wait for each other the later one is numbered.
+    """Gives every unit its place.
+
+    Units are taken in order of key; one that waits for another's place to become free comes after
+    it; of two that wait for each other the later one is numbered.
     """
 
     def __init__(self, intake: Intake, decisions: Decisions) -> None:
@@ -196,7 +198,7 @@ class Resolver:
         return tuple(anchor + remainder for remainder in work.remainders)
 
     def _is_odd(self, work: Work, addresses: tuple[str, ...]) -> bool:
-        """Return whether a folder has one of the names, or a stranger would look like a companion."""
+        """Return whether a folder has a name, or a stranger would look like a companion."""
         if any(self._names.is_folder(address) for address in addresses):
             return True
         if work.is_project:
@@ -287,8 +289,10 @@ class Resolver:
         return None
 
     def _collide(self, work: Work, addresses: tuple[str, ...], look: _Look) -> int | None:
-        """Apply the policy. Policies speak of files: a folder in the way, a project, a counter or
-        a false companion always means the next number.
+        """Apply the policy.
+
+        Policies speak of files: a folder in the way, a project, a counter or a false companion
+        always means the next number.
         """
         if look.is_odd or work.is_project or work.placed is not None or not self._occupies:
             return self._number(work)

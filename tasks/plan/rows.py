@@ -16,6 +16,8 @@ from tasks.plan.intake import CHUNK_ROWS, Intake
 from tasks.plan.resolve import Outcome, Resolution
 from warehouse.schemas.arrow import arrow_schema
 
+compute: Any = pc  # the stubs know too few of its overloads
+
 _DATE_FIELDS = frozenset({"year", "month", "day", "date"})
 _DATE_COLUMNS = columns_of(_DATE_FIELDS)
 _FILED = frozenset({Action.MOVE.value, Action.COPY.value, Action.ASSIGN.value})
@@ -120,7 +122,7 @@ class Rows:
 
     def _table(self) -> pa.Table:
         at = np.asarray(self._at, dtype=np.int64)
-        source = pa.array(np.where(at < 0, 0, at), mask=at < 0)
+        source: Any = pa.array(np.where(at < 0, 0, at), mask=at < 0)
         dates, sources, remarks = self._dates(at)
         reasons = [
             f"{why}; {odd}" if odd else why for why, odd in zip(self._reason, remarks, strict=True)
@@ -157,7 +159,7 @@ class Rows:
             schema=schema,
         )
 
-    def _patched(self, column: str, values: pa.Array, at: NDArray[np.int64]) -> pa.Array:
+    def _patched(self, column: str, values: Any, at: NDArray[np.int64]) -> Any:
         """Fill in the facts of files at the destination, and where a displaced file lies there."""
         existing, namespace = self._in.existing, self._in.placer.namespace
         fresh: dict[int, Any] = {
@@ -173,10 +175,10 @@ class Rows:
         mask = np.zeros(len(at), dtype=bool)
         mask[list(fresh)] = True
         ordered = pa.array([fresh[position] for position in sorted(fresh)], values.type)
-        return pc.replace_with_mask(values, pa.array(mask), ordered)
+        return compute.replace_with_mask(values, pa.array(mask), ordered)
 
     def _dates(self, at: NDArray[np.int64]) -> tuple[list[str | None], list[str | None], list[str]]:
-        """Return each row's date, where it came from, and what is odd about it where that counts."""
+        """Return each row's date, where it came from, and what is odd about it."""
         table = self._in.files.table.select(_DATE_COLUMNS)
         dates: list[str | None] = [None] * len(at)
         sources: list[str | None] = [None] * len(at)
@@ -184,7 +186,7 @@ class Rows:
         counts = bool(self._in.placer.template.fields & _DATE_FIELDS)
         for first in range(0, len(at), CHUNK_ROWS):
             rows = at[first : first + CHUNK_ROWS]
-            facts = table.take(pa.array(np.maximum(rows, 0))).to_pylist()
+            facts = table.take(pa.array(np.maximum(rows, 0), pa.int64())).to_pylist()
             for position, row, fact in zip(
                 range(first, first + len(rows)), rows.tolist(), facts, strict=True
             ):

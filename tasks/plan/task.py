@@ -26,6 +26,7 @@ from tasks.plan.destination import (
 )
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import arrow_schema
+from warehouse.schemas.files import texts
 from warehouse.store.parts import open_lake
 
 _PLANS = uuid.UUID("8f2b4b52-6f0e-4f0b-9c0e-1f6f4d1d7a10")
@@ -81,7 +82,7 @@ def list_destination(job_id: str, manifest: TableRef) -> TableRef:
     retry_jitter_factor=RETRY_JITTER_RATIO,
     retry_condition_fn=is_busy,
 )
-def make_plan(
+def make_plan(  # noqa: PLR0917 - the tables a plan is made from, in the order they are made
     job_id: str,
     fingerprints: TableRef,
     categories: TableRef,
@@ -114,7 +115,7 @@ def make_plan(
     files, groups = lake.read(fingerprints), lake.read(duplicates)
     there, blocked = split_existing(lake.read(existing))
     passed_over = namespace_of(job.source_url, job.destination_url).addresses(
-        lake.read(problems).column("key").to_pylist()
+        texts(lake.read(problems), "key")
     )
     moves = core.make_moves(
         files,

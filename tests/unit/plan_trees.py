@@ -149,9 +149,7 @@ def outcome(tree, options=None, *, existing=None, destination=SOURCE, target=Non
     """Dict in, dict out: where every content lies after the plan was carried out in place."""
     source = items(tree)
     there = source if destination == SOURCE else items(existing or {})
-    moves = plan(
-        source, options, target=target, existing=existing, destination=destination, **more
-    )
+    moves = plan(source, options, target=target, existing=existing, destination=destination, **more)
     trash = apply(moves, source, there, target)
     return (
         {key: item.content for key, item in there.items()},

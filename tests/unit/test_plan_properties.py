@@ -83,9 +83,7 @@ def consistent(tree, target):
 
 
 TREES = st.dictionaries(KEYS, ITEMS, max_size=12)
-SLOW = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+SLOW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def contents(*trees):

@@ -1,9 +1,13 @@
 """What several steps ask of a table of files: sorted, with categories, with units."""
 
+from typing import Any, cast
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.domain.units import MARKER_PATTERN, Units, find_units
+
+compute: Any = pc  # the stubs know too few of its overloads
 
 CATEGORY_COLUMNS = ("category", "subcategory", "coarse_category")
 
@@ -20,21 +24,26 @@ def sorted_files(fingerprints: pa.Table, categories: pa.Table | None = None) -> 
     """
     # Sorting and indexing one column costs a tenth of `Table.sort_by` on strings of this size.
     keys = fingerprints.column("key").combine_chunks()
-    table = fingerprints.take(pc.sort_indices(keys)).combine_chunks()
+    table = fingerprints.take(compute.sort_indices(keys)).combine_chunks()
     keys = table.column("key").combine_chunks()
     if len(keys) > 1:
-        is_first = pc.not_equal(keys.slice(1), keys.slice(0, len(keys) - 1))
-        if not pc.all(is_first).as_py():
+        is_first = compute.not_equal(keys.slice(1), keys.slice(0, len(keys) - 1))
+        if not compute.all(is_first).as_py():
             table = table.filter(pa.chunked_array([pa.array([True]), is_first]))
     if categories is None:
         nulls = pa.nulls(table.num_rows, pa.string())
         for name in CATEGORY_COLUMNS:
             table = table.append_column(name, nulls)
         return table
-    at = pc.index_in(table.column("key"), value_set=categories.column("key").combine_chunks())
+    at = compute.index_in(table.column("key"), value_set=categories.column("key").combine_chunks())
     for name in CATEGORY_COLUMNS:
         table = table.append_column(name, categories.column(name).take(at))
     return table
+
+
+def texts(table: pa.Table, name: str) -> list[str]:
+    """Return a column of text without nulls as a list."""
+    return cast("list[str]", table.column(name).to_pylist())
 
 
 def find_table_units(files: pa.Table) -> Units:
@@ -43,7 +52,6 @@ def find_table_units(files: pa.Table) -> Units:
     Args:
         files: (n,) rows from `sorted_files`.
     """
-    keys = files.column("key")
-    is_marker = pc.match_substring_regex(keys, MARKER_PATTERN)
-    markers = pc.indices_nonzero(is_marker).to_pylist()
-    return find_units(keys.to_pylist(), markers)
+    is_marker = compute.match_substring_regex(files.column("key"), MARKER_PATTERN)
+    markers: list[int] = compute.indices_nonzero(is_marker).to_pylist()
+    return find_units(texts(files, "key"), markers)
