@@ -102,7 +102,6 @@ class Folders:
         try:
             if folder in batch.dirty:
                 self._syscalls.fsync_folder(fd)
-                self._sync_above(folder)
                 batch.dirty.discard(folder)
         finally:
             self._syscalls.close(fd)
@@ -110,23 +109,31 @@ class Folders:
     def hold_made(self, folder: str) -> int:
         """Return a descriptor of a folder, making it and those above it as needed.
 
+        The entries that lead to it are durable by then: a file must not be moved into a folder that
+        a power loss takes away. An earlier run may have made folders and crashed before it synced
+        them, so those that were there are synced too, once per store.
+
         Raises:
             MissingError: the root is gone.
             OSError: EEXIST or ENOTDIR where a file is in the way, ELOOP at a link.
         """
         try:
-            return self.hold(folder)
+            fd = self.hold(folder)
         except FileNotFoundError:
             if not folder:
                 raise
+        else:
+            self._sync_above(folder)
+            return fd
         above, name = split_key(folder)
-        fd = self.hold_made(above)
+        above_fd = self.hold_made(above)
         try:
             with contextlib.suppress(FileExistsError):
-                self._syscalls.mkdir(name, dir_fd=fd)
-            self._durable.discard(folder)
+                self._syscalls.mkdir(name, dir_fd=above_fd)
+            self._syscalls.fsync_folder(above_fd)
         finally:
-            self.drop(fd)
+            self.drop(above_fd)
+        self._durable.add(folder)
         return self.hold(folder)
 
     def hold_for(self, key: str) -> int:
@@ -142,21 +149,12 @@ class Folders:
             raise ExistsError(f"a file stands where {printable(key)!r} needs a folder") from error
 
     def changed(self, folder: str, fd: int) -> None:
-        """Make what happened in a folder durable, now or when the batch ends.
-
-        The first time, the entries that lead to it are made durable too: an earlier run may have
-        made the folders and crashed before it synced them.
-        """
+        """Make what happened in a folder durable, now or when the batch ends."""
         batch = self._local.batch
-        if batch is not None:
+        if batch is None:
+            self._syscalls.fsync_folder(fd)
+        else:
             batch.dirty.add(folder)
-            return
-        self.sync_now(folder, fd)
-
-    def sync_now(self, folder: str, fd: int) -> None:
-        """Make what happened in a folder durable before anything else happens, batch or not."""
-        self._syscalls.fsync_folder(fd)
-        self._sync_above(folder)
 
     def _sync_above(self, folder: str) -> None:
         missing: list[str] = []
@@ -202,11 +200,8 @@ class Folders:
 
     def _finish(self, batch: _Batch) -> None:
         """Sync what changed; folders that were evicted meanwhile were synced then."""
-        dirty = sorted(batch.dirty)
-        for folder in dirty:
+        for folder in sorted(batch.dirty):
             self._syscalls.fsync_folder(batch.fds[folder])
-        for folder in dirty:
-            self._sync_above(folder)
 
     def close(self) -> None:
         """Close the root."""

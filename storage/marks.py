@@ -133,7 +133,7 @@ class Marks:
         place_fd = self._folders.hold_made(STAGING)
         try:
             self.make_file(f"{mark}@at", place_fd, place.encode())
-            self._folders.sync_now(STAGING, place_fd)
+            self._syscalls.fsync_folder(place_fd)
         finally:
             self._folders.drop(place_fd)
 

@@ -65,7 +65,8 @@ class PartUploads:
         """
         self.abandon(new.mark)
         note = self._note(new.mark)
-        self._write_note(note, {"name": new.name})
+        others = self._unfinished(new.name)
+        self._write_note(note, {"name": new.name, "others": others})
         reply = self._call("create_multipart_upload", new.name, **new.facts)
         upload_id = str(reply["UploadId"])
         try:
@@ -146,7 +147,7 @@ class PartUploads:
     def _note(self, mark: str) -> str:
         return f"{self._prefix}{STAGING}/{mark}"
 
-    def _write_note(self, note: str, content: Mapping[str, str]) -> None:
+    def _write_note(self, note: str, content: Mapping[str, object]) -> None:
         self._call("put_object", note, Body=json.dumps(content).encode())
 
     def remove_note(self, mark: str) -> None:
@@ -157,21 +158,21 @@ class PartUploads:
         """Abort the upload that a mark left unfinished, and remove its note."""
         note = self._note(mark)
         try:
-            reply = self._call("head_object", note)
             body = self._calls.fetch(Bucket=self._bucket, Key=note, start=0, length=1 << 16).data
         except MissingError:
             return
         found = json.loads(body)
+        name = str(found["name"])
         if "upload_id" in found:
-            self._abort(found["name"], found["upload_id"])
-        else:  # it crashed after the note and before the upload's id was known
-            self._abort_since(found["name"], reply["LastModified"])
+            upload_ids = [str(found["upload_id"])]
+        else:  # it crashed before the id was known: ours is the one that was not there before
+            upload_ids = [id_ for id_ in self._unfinished(name) if id_ not in found["others"]]
+        for upload_id in upload_ids:
+            self._abort(name, upload_id)
         self._call("delete_object", note)
 
-    def _abort_since(self, name: str, begun_at: Any) -> None:
-        """Abort uploads of one name that began no earlier than its note (whole seconds)."""
+    def _unfinished(self, name: str) -> list[str]:
+        """Return the ids of all unfinished uploads of one name, whoever began them."""
         reply = self._calls.call("list_multipart_uploads", Bucket=self._bucket, Prefix=name)
-        for upload in reply.get("Uploads", ()):
-            is_later = upload["Initiated"] >= begun_at.replace(microsecond=0)
-            if upload["Key"] == name and is_later:
-                self._abort(name, upload["UploadId"])
+        uploads = reply.get("Uploads", ())
+        return [str(upload["UploadId"]) for upload in uploads if upload["Key"] == name]

@@ -161,7 +161,7 @@ class Staging:
         try:
             self._fill(staged, copy, row)
             self._verify(staged, copy)
-            self._folders.sync_now(place, staged.place_fd)
+            self._syscalls.fsync_folder(staged.place_fd)
             self._publish(staged, copy, folder_fd)
             return version_of(self._syscalls.fstat(staged.fd))
         except Exception:
@@ -266,7 +266,7 @@ class Staging:
 
     def _publish_by_link(self, staged: _Staged, copy: _Copy, folder_fd: int) -> None:
         """Publish where no exclusive rename is known (NFS): a link never overwrites either."""
-        folder, name = split_key(copy.key)
+        name = split_key(copy.key)[1]
         try:
             self._syscalls.link(copy.mark, name, dir_fd=staged.place_fd, new_dir_fd=folder_fd)
         except FileExistsError as error:
@@ -280,5 +280,6 @@ class Staging:
                 f"the disk of {printable(copy.key)!r} can neither rename exclusively nor link, so "
                 "a file could be overwritten unseen; choose a destination on another disk"
             ) from error
-        self._folders.sync_now(folder, folder_fd)
+        self._syscalls.fsync_folder(folder_fd)
         self._syscalls.unlink(copy.mark, dir_fd=staged.place_fd)
+        self._folders.changed(staged.place, staged.place_fd)
