@@ -23,7 +23,9 @@ MODES = ", ".join([*TEMPLATES, "custom"])
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
-def new_job(session: Session, source: str, into: str | None, options: OrganizeOptions) -> Job:
+def new_job(
+    session: Session, source: str, into: str | None, options: OrganizeOptions, *, is_approved: bool
+) -> Job:
     """Create the job of an `organize` call.
 
     Raises:
@@ -47,6 +49,7 @@ def new_job(session: Session, source: str, into: str | None, options: OrganizeOp
             source_root_id=ledger.root_for(source_url).id,
             destination_root_id=ledger.root_for(destination_url).id,
             options=options,
+            approves_itself=is_approved,
         )
     )
 
@@ -121,7 +124,7 @@ def organize(
     preview: Annotated[bool, typer.Option("--preview", help="Plan only; nothing moves.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Hand it to the runner; with --yes semantics.")
+        bool, typer.Option("--detach", help="Hand it to the runner; implies --yes.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -151,7 +154,9 @@ def organize(
     )
     try:
         with open_session(quiet=as_json) as session:
-            job = new_job(session, source, into, options)
+            job = new_job(
+                session, source, into, options, is_approved=detach or (yes and not preview)
+            )
             if detach:
                 session.ledger.launch(job.id)
                 _handed_over(job.id, as_json=as_json)

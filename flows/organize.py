@@ -15,12 +15,13 @@ from tasks.lifecycle.task import approve_own_plan, cancel_from_prefect, run_name
     on_cancellation=[cancel_from_prefect],
 )
 def organize(job_id: str) -> dict[str, Any]:
-    """Plan a job and carry the plan out; a resumed run goes on with the plan already approved.
+    """Plan a job and carry the plan out; a resumed run goes on with the plan there is.
 
     Returns:
-        The counts of `enact`.
+        The counts of `enact`; only the job's id where the plan waits for somebody's approval.
     """
     if not approve_own_plan(job_id):
         propose(job_id)
-        approve_own_plan(job_id)
+        if not approve_own_plan(job_id):
+            return {"waits_for_approval": job_id}
     return enact(job_id)

@@ -113,6 +113,8 @@ class Job:
     options: OrganizeOptions = field(default_factory=OrganizeOptions)
     target_job_id: str | None = None
     """The job that an undo undoes."""
+    approves_itself: bool = False
+    """Whether asking for the job was its approval; otherwise its plan waits for one."""
     files_total: int = 0
     bytes_total: int = 0
     files_processed: int = 0

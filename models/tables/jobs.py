@@ -107,6 +107,10 @@ class OrganizationJobRow(Base):
     entitlement_snapshot: Mapped[dict[str, Any] | None] = mapped_column(
         comment="What the account was entitled to when it asked."
     )
+    approves_itself: Mapped[bool] = mapped_column(
+        server_default=text("false"),
+        comment="Whether asking for it was its approval; otherwise its plan waits for one.",
+    )
     cancel_requested_at: Mapped[datetime | None] = mapped_column(
         comment="When somebody asked it to stop."
     )

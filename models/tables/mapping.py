@@ -52,6 +52,7 @@ def job_values(job: Job) -> dict[str, Any]:
         "operation_type": job.options.operation.value,
         "options": options_document(job.options),
         "target_job_id": job.target_job_id,
+        "approves_itself": job.approves_itself,
         "files_total": job.files_total,
         "bytes_total": job.bytes_total,
     }
@@ -75,6 +76,7 @@ def job_from(row: Mapping[Any, Any]) -> Job:
 
 _SAME_NAME = (
     "target_job_id",
+    "approves_itself",
     "files_total",
     "bytes_total",
     "files_processed",

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
-from models.domain.errors import ConflictError, MissingError
+from models.domain.errors import ConflictError, ForbiddenError, MissingError
 from models.domain.jobs import Job, JobKind, JobStatus
 from models.domain.plans import Plan
 from models.domain.table_refs import TableRef
@@ -117,14 +117,18 @@ def saved_plan(plan_id: str) -> Plan:
 
 
 def approve_own_plan(job_id: str) -> bool:
-    """Approve a job's plan in its submitter's name; False when it has none yet."""
-    with open_ledger(Settings()) as ledger:
-        try:
-            plan = ledger.plan_of_job(job_id)
-        except MissingError:
-            return False
-        ledger.approve(plan.id, by=ledger.job(job_id).account_id or "system")
+    """Return whether a job has an approved plan, approving it where asking for the job was that.
+
+    A job whose plan somebody wants to see first stays unapproved, also when another worker takes
+    it up.
+    """
+    with open_ledger(Settings()) as ledger, suppress(MissingError, ForbiddenError):
+        job = ledger.job(job_id)
+        if job.approves_itself:
+            ledger.approve(ledger.plan_of_job(job_id).id, by=job.account_id or "system")
+        ledger.approved_plan(job_id)
         return True
+    return False
 
 
 def roots_to_visit(root_id: str | None) -> list[str]:

@@ -323,6 +323,7 @@ CREATE TABLE organization_jobs (
     error TEXT,
     plan_hash VARCHAR(64),
     entitlement_snapshot JSONB,
+    approves_itself BOOLEAN DEFAULT false NOT NULL,
     cancel_requested_at TIMESTAMP WITH TIME ZONE,
     attempt INTEGER DEFAULT 1 NOT NULL,
     launches INTEGER DEFAULT 0 NOT NULL,
@@ -380,6 +381,7 @@ COMMENT ON COLUMN organization_jobs.running_from_ratio IS 'Share that was done b
 COMMENT ON COLUMN organization_jobs.error IS 'Why it failed, in words.';
 COMMENT ON COLUMN organization_jobs.plan_hash IS 'Hash of its newest plan.';
 COMMENT ON COLUMN organization_jobs.entitlement_snapshot IS 'What the account was entitled to when it asked.';
+COMMENT ON COLUMN organization_jobs.approves_itself IS 'Whether asking for it was its approval; otherwise its plan waits for one.';
 COMMENT ON COLUMN organization_jobs.cancel_requested_at IS 'When somebody asked it to stop.';
 COMMENT ON COLUMN organization_jobs.attempt IS 'Raised by a retry after it failed or was canceled.';
 COMMENT ON COLUMN organization_jobs.launches IS 'How often it was handed to Prefect, all attempts together.';
