@@ -21,6 +21,7 @@ from models.tables.mapping import job_from, job_values
 from models.tables.statements import LAUNCH, launch_parameters
 from tasks.ledger.events import Events
 from tasks.ledger.roots import Roots
+from tasks.ledger.steps import check_epoch, deployment_of, event_kind_of, honoring_cancel
 
 JOBS = table_of(OrganizationJobRow)
 EVENTS = table_of(JobEventRow)
@@ -42,11 +43,6 @@ ALMOST = 0.9999
 
 DONE = frozenset({JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_ERRORS})
 REVIVABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELED})
-
-
-def deployment_of(job: Job) -> str:
-    """Return the deployment that carries a job out: flow and deployment are named like the kind."""
-    return f"{job.kind}/{job.kind}"
 
 
 class Jobs(Events, Roots):
@@ -148,7 +144,7 @@ class Jobs(Events, Roots):
             row = self._locked(connection, job_id)
             check_epoch(row, epoch)
             before = JobStatus(row["status"])
-            after = _honoring_cancel(before, status)
+            after = honoring_cancel(before, status)
             if before is after:
                 return
             check_transition(before, after)
@@ -256,7 +252,7 @@ class Jobs(Events, Roots):
                 values["progress_ratio"] = 1.0
         self._update(connection, job_id, values)
         view = job_view(self._job(connection, job_id))
-        self._append(connection, job_id, _kind_of(before, after), view)
+        self._append(connection, job_id, event_kind_of(before, after), view)
 
     def _ask_again(self, connection: Connection, row: RowMapping) -> None:
         """Begin the next attempt at a job that failed or was canceled; open jobs stay as they are.
@@ -319,31 +315,3 @@ class Jobs(Events, Roots):
         if row is None:
             raise MissingError(f"there is no job {job_id}")
         return row
-
-
-def check_epoch(row: RowMapping, epoch: int | None) -> None:
-    """Refuse a worker whose lease another one has taken over.
-
-    Raises:
-        ConflictError: `epoch` is given and is not the newest.
-    """
-    if epoch is not None and row["lease_epoch"] != epoch:
-        raise ConflictError(f"job {row['id']} is held by another worker now")
-
-
-def _honoring_cancel(before: JobStatus, after: JobStatus) -> JobStatus:
-    """What a canceling job becomes when its worker has not noticed yet."""
-    if before is JobStatus.CANCELING and after is JobStatus.PENDING:
-        return JobStatus.CANCELED
-    if before is JobStatus.CANCELING and after is JobStatus.RUNNING:
-        return JobStatus.CANCELING
-    return after
-
-
-def _kind_of(before: JobStatus, after: JobStatus) -> EventKind:
-    """Which event a step is."""
-    if after is JobStatus.UNDONE:
-        return EventKind.UNDONE
-    if after in TERMINAL and before not in TERMINAL:
-        return EventKind.COMPLETE
-    return EventKind.PROGRESS
