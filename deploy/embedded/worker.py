@@ -2,8 +2,8 @@
 
 A worker rather than `serve()`: `serve()` registers what a Python list names, not `prefect.yaml`,
 and pauses every schedule when it stops. With the command set on the job (`prefect.yaml`) a worker
-starts a run with one Python process instead of two: 4.2 s instead of 6.4 s from submitting to the
-first task on two quiet cores.
+starts a run with one Python process instead of two: 4.1 to 6.1 s from submitting to the first task
+instead of 6.1 to 7.2 s (four and three runs, two lightly loaded cores).
 """
 
 import hashlib
