@@ -72,12 +72,12 @@ def steps_of(rules: Sequence[KeepRule]) -> tuple[tuple[_Standing, str], ...]:
     """Return every comparison in order.
 
     The rules asked for, and before them two of our own that make a second run change nothing: a
-    file already in its place wins over one that is not, then one on its own over one that goes
-    with others. Only protection, where it is the first rule, comes before these. Paths end ties.
+    file on its own wins over one that goes with others, then one already in its place over one that
+    is not. Only protection, where it is the first rule, comes before these. Paths end ties.
     """
     named = [_RULES[rule] for rule in rules]
     head = 1 if rules and rules[0] == KeepRule.PROTECTED else 0
-    return (*named[:head], _IN_PLACE, _LOOSE, *named[head:], _TIE)
+    return (*named[:head], _LOOSE, _IN_PLACE, *named[head:], _TIE)
 
 
 def elect(members: Sequence[Candidate], steps: Sequence[tuple[_Standing, str]]) -> tuple[int, str]:

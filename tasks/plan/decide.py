@@ -111,12 +111,7 @@ class _Decider:
         members = self._in.files.members(leader)
         fate, reason = self._refused(members) or self._kept(members, placed) or (Fate.GO, "")
         if fate is Fate.GO:
-            work = self._work(leader, members, placed)
-            copied = self._already_copied(work)
-            if copied:
-                fate, reason = Fate.STAY, copied
-            else:
-                self.found.work[leader] = work
+            self.found.work[leader] = self._work(leader, members, placed)
         self.found.fates[leader] = fate
         if reason:
             self.found.reasons[leader] = reason
@@ -199,14 +194,24 @@ class _Decider:
         kept = placed if placed.values is not None else None
         return Work(leader, members, place, remainders, reserve, kept, is_project)
 
+    def leave_what_is_copied(self) -> None:
+        """Let stay what has its copy; large units look first, lest a file take a unit's copy."""
+        if not self._by_content:
+            return
+        found = self.found
+        for work in sorted(found.work.values(), key=lambda work: (-len(work.members), work.leader)):
+            reason = self._already_copied(work)
+            if reason is not None:
+                del found.work[work.leader]
+                found.fates[work.leader] = Fate.STAY
+                found.reasons[work.leader] = reason
+
     def _already_copied(self, work: Work) -> str | None:
         """Return that a copy of the unit lies in its place, perhaps with a number, or None.
 
         Each file at the destination is the copy of one file only: two equal sources that are both
         to be kept need two copies.
         """
-        if not self._by_content:
-            return None
         sha256 = self._in.files.sha256(work.leader) or ""
         for address, occupant in self._by_content.get(sha256, ()):
             if occupant in self._matched or occupant == work.leader:
@@ -268,4 +273,5 @@ def decide(intake: Intake) -> Decisions:
     decider = _Decider(intake)
     for leader, placed in intake.files.placed(intake.placer):
         decider.decide(leader, placed)
+    decider.leave_what_is_copied()
     return decider.found

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from models.domain.companions import ACTIVE, PASSIVE, split_extension
+from models.domain.companions import ACTIVE, PASSIVE, SIDECARS, split_extension
 from models.domain.targets import Target
 
 _TIED = ACTIVE | PASSIVE
+_NAMING = SIDECARS | {"json"}
+"""Extensions put after the whole name of what they belong to: `I.jpg.xmp`."""
 
 
 def folders_of(path: str) -> Iterator[str]:
@@ -33,6 +35,7 @@ class Names:
         self._folders: dict[str, str] = {}
         self._clear: set[str] = set()
         self._stems: dict[str, frozenset[str]] = {}
+        self._named: set[str] = set()
         self._sets: dict[frozenset[str], frozenset[str]] = {}
 
     def add(self, address: str, occupant: int) -> None:
@@ -66,6 +69,8 @@ class Names:
 
     def _add_stem(self, address: str) -> None:
         base, extension = split_extension(address)
+        if extension in _NAMING:
+            self._named.add(self.key(base))
         if extension in _TIED:
             key = self.key(base)
             known = self._stems.get(key, frozenset()) | {self.extension(address)}
@@ -108,10 +113,15 @@ class Names:
             extensions: those that come along, from `extension`.
         """
         base, extension = split_extension(address)
-        if extension not in _TIED:
-            return False
         key = self.key(base)
+        if own is not None and self.key(split_extension(own)[0]) == key:
+            return False
+        if extension in PASSIVE and self.key(address) in self._named:
+            return True
+        is_alone = len(extensions) == 1
+        if extension in _NAMING and is_alone and (key in self.files or key in self.claims):
+            return True
         strangers = self._stems.get(key, frozenset()) - extensions
-        if not strangers or (own is not None and self.key(split_extension(own)[0]) == key):
+        if extension not in _TIED or not strangers:
             return False
         return extension in ACTIVE or any(name.lower() in ACTIVE for name in strangers)
