@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from deploy.embedded import prefect_server, worker
 from deploy.embedded.addresses import Addresses, addresses_of, export, sqlalchemy_url
 from deploy.embedded.children import Child, ChildSpec
+from deploy.embedded.dispatcher import dispatcher_spec
 from deploy.embedded.environment import ROOT_NAME
 from deploy.embedded.leftovers import end_orphans, requeue_lost_runs
 from deploy.embedded.logs import log_to
@@ -128,9 +129,7 @@ class Supervisor:
 
     def _bring_up_worker(self, api: PrefectApi) -> None:
         """Start the worker (it makes its pool), and register the deployments when they changed."""
-        spec = worker.worker_spec(
-            self._places, self._environ, export(self._addresses()), self._root
-        )
+        spec = self._worker_spec()
         before = worker.last_heartbeat(api)
         self._start(spec)
         self._wait(
@@ -156,7 +155,13 @@ class Supervisor:
 
     def _further_children(self) -> tuple[ChildSpec, ...]:
         """Parts that need all the others; one entry each."""
-        return ()
+        return (dispatcher_spec(self._places, self._worker_spec()),)
+
+    def _worker_spec(self) -> ChildSpec:
+        """How to run the worker, now that the addresses are known."""
+        return worker.worker_spec(
+            self._places, self._environ, export(self._addresses()), self._root
+        )
 
     def _watch(self) -> None:
         """Restart what dies, until a signal comes."""
