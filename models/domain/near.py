@@ -11,8 +11,8 @@ SIGNATURE_VERSION = 1
 """Raised whenever a signature of the same bytes would differ; part of every cache key."""
 
 Placement = tuple[float, float, float, float, float, float]
-"""`(a, b, c, d, e, f)`: what is at `(u, v)` of a variant lies at `(a u + b v + c, d u + e v + f)` of
-the picture; both run from 0 to 1, right and down."""
+"""`(a, b, c, d, e, f)`: what is at `(u, v)` of a variant lies at `(a u + b v + c, d u + e v + f)`
+of the picture; both run from 0 to 1, right and down."""
 
 THUMB_SIDE = 64
 """Side of the grey picture that is kept: what PDQ itself hashes, 4 KiB a view."""
@@ -22,6 +22,9 @@ hashes below 50 are to be discarded)."""
 
 MINHASH_BINS = 128
 """Values of a MinHash: its estimate of a Jaccard index is within 0.09 for 19 of 20 texts."""
+
+SOUND_STEPS_PER_S = 16
+"""Codes of a `SoundPrint` a second."""
 
 
 class NearMedia(StrEnum):
@@ -61,9 +64,7 @@ def _crops() -> list[Placement]:
     for share, places in _CROPS:
         rest = 1 - share
         offsets = [rest * n / (places - 1) for n in range(places)] if places > 1 else [rest / 2]
-        found += [
-            (share, 0.0, x, 0.0, share, y) for x, y in itertools.product(offsets, repeat=2)
-        ]
+        found += [(share, 0.0, x, 0.0, share, y) for x, y in itertools.product(offsets, repeat=2)]
     return found
 
 
@@ -108,7 +109,7 @@ class FilmFrame:
     at_ms: int = column("Time in the film, milliseconds: a multiple of the sampling step.")
     duration_ms: int = column("Playing time of the film in milliseconds.")
     quality: int = column("PDQ quality of the picture, 0 (flat) to 100.")
-    phash: bytes = column("64-bit pHash of the picture without its border; 8 bytes.")
+    phash: bytes = column("64-bit pHash of the picture without the film's border; 8 bytes.")
     pdq: bytes = column("256-bit PDQ hash of the same; 32 bytes.")
 
 

@@ -1,7 +1,7 @@
 """All pairs of hashes within a Hamming distance, exactly, by multi-index hashing.
 
-Source: Norouzi, Punjani, Fleet 2012, "Fast search in Hamming space with multi-index hashing". Hashes
-are cut into bands of 16 bits. Of two hashes within distance r, some band differs by at most
+Source: Norouzi, Punjani, Fleet 2012, "Fast search in Hamming space with multi-index hashing".
+Hashes are cut into bands of 16 bits. Of two hashes within distance r, some band differs by at most
 `r // bands` bits (pigeonhole); with `r = bands * a + b`, either one of the first `b + 1` bands
 differs by at most `a`, or another by at most `a - 1`. All neighbors of a bucket within that many
 flips are compared with it, so recall is 1.0 by construction. A pair is told by the first band that
@@ -25,6 +25,7 @@ from tasks.dedupe.near.hamming_kernel import BAND_BITS, BANDS_PER_WORD, BUCKETS
 
 BLOCK_BUCKETS = 1 << 9
 """Buckets joined at a time: 128 blocks a band keep any number of cores busy."""
+_JOIN: Any = kernel.join  # compiled: its types are the arguments of each call
 FIRST_ROOM = 1 << 14
 """Pairs a block has room for at first; a block that finds more goes on with a new buffer."""
 
@@ -89,7 +90,7 @@ def _join_block(
     room = FIRST_ROOM
     while bucket < last:
         out = np.empty((room, 3), np.int64)
-        count, reached = kernel.join(
+        count, reached = _JOIN(
             left.starts, left.rows, left.hashes, right.starts, right.rows, right.hashes,
             bucket, last, *search, out,
         )  # fmt: skip

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from models.domain.near import MINIMUM_QUALITY, THUMB_SIDE, VARIANTS
+from tasks.dedupe.near.columns import blobs, numbers, texts
 from tasks.dedupe.near.hamming import matches_within
 from tasks.dedupe.near.registration import shared_detail
 from tasks.dedupe.near.stars import Proof
@@ -48,12 +50,12 @@ class Views:
         path = scratch / "thumbs.bin"
         with path.open("wb") as sink:
             for batch in batches:
-                chosen = batch.filter(pa.compute.greater_equal(batch["quality"], MINIMUM_QUALITY))
-                owners += chosen["sha256"].to_pylist()
-                kinds.append(np.asarray(chosen["view"]))
-                blob = b"".join(chosen["hashes"].to_pylist())
+                chosen = batch.filter(pc.field("quality") >= MINIMUM_QUALITY)
+                owners += texts(chosen, "sha256")
+                kinds.append(numbers(chosen, "view"))
+                blob = b"".join(blobs(chosen, "hashes"))
                 hashes.append(np.frombuffer(blob, "<u8").reshape(-1, len(VARIANTS)))
-                sink.writelines(chosen["thumb"].to_pylist())
+                sink.writelines(blobs(chosen, "thumb"))
         self.contents = sorted(set(owners))
         position = {sha256: n for n, sha256 in enumerate(self.contents)}
         owned = np.array([position[owner] for owner in owners], np.int64)
@@ -123,9 +125,7 @@ class PictureSearch:
         self._bucket_of = bucket_of.astype(np.int32)
         order = np.argsort(self._bucket_of, kind="stable")
         self._members = order
-        self._member_starts = np.searchsorted(
-            self._bucket_of[order], np.arange(len(buckets) + 1)
-        )
+        self._member_starts = np.searchsorted(self._bucket_of[order], np.arange(len(buckets) + 1))
         self.radius = picture_radius(buckets, len(VARIANTS)) if radius is None else radius
         entries = self._entries(buckets, workers)
         while entries is None:
@@ -137,7 +137,7 @@ class PictureSearch:
         self._by_bucket = _Table(entries, "bucket", len(buckets))
 
     def _entries(self, buckets: NDArray[np.uint64], workers: int) -> NDArray[np.void] | None:
-        """Return which view may show a bucket's, by which variants; None when there are too many."""
+        """Return which view may show a bucket's, by which variants; None: there are too many."""
         parts: list[NDArray[np.void]] = []
         total = 0
         right = buckets[:, None]

@@ -5,6 +5,8 @@ Kanade 1981; Baker, Matthews 2004, "Lucas-Kanade 20 years on", the compositional
 half size, then at full size; then the correlation of both pictures' detail where they overlap.
 """
 
+# ruff: noqa: PLR2004 - pixel centers and the eight unknowns of the compiled loops
+
 from typing import Any
 
 import numba
@@ -25,8 +27,8 @@ _EDGE = 3
 _WIDE_PASSES = 8
 """Binomial passes of variance 1/2 each: detail is what a blur of 2 pixels removes."""
 _HOPELESS = 0.65
-"""Correlation at half size, before anything is moved, below which pictures are not looked at closer:
-of 1,000 cropped, tilted, framed and watermarked copies the lowest was 0.725."""
+"""Correlation at half size, before anything is moved, below which pictures are not looked at: of
+1,000 cropped, tilted, framed and watermarked copies the lowest was 0.725."""
 _UNLIKE = 0.8
 """The same after moving; of the same copies the lowest was 0.873."""
 

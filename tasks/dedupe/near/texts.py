@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.domain.near import MINHASH_BINS
+from tasks.dedupe.near.columns import blobs, texts
 from tasks.dedupe.near.stars import Proof
 
 TEXT_THRESHOLD = 0.7
@@ -55,7 +56,9 @@ class TextSearch:
         threshold: Jaccard index that two texts must have.
     """
 
-    def __init__(self, batches: Iterable[pa.RecordBatch], *, threshold: float | None = None) -> None:
+    def __init__(
+        self, batches: Iterable[pa.RecordBatch], *, threshold: float | None = None
+    ) -> None:
         """Read the signatures.
 
         Args:
@@ -66,9 +69,9 @@ class TextSearch:
         minhashes: list[bytes] = []
         shingles: list[bytes] = []
         for batch in batches:
-            owners += batch["sha256"].to_pylist()
-            minhashes += batch["minhash"].to_pylist()
-            shingles += batch["shingles"].to_pylist()
+            owners += texts(batch, "sha256")
+            minhashes += blobs(batch, "minhash")
+            shingles += blobs(batch, "shingles")
         order = sorted(range(len(owners)), key=owners.__getitem__)
         self.contents = [owners[n] for n in order]
         self.threshold = TEXT_THRESHOLD if threshold is None else threshold

@@ -9,13 +9,12 @@ that look alike by chance. Two things are set from the size:
   degrees of freedom `p (1 - p) / variance`); the radius is the largest whose expected number of
   unrelated candidates a picture can be afforded.
 - the **threshold** of the second check. The correlation of unrelated candidates is normal after
-  Fisher's transformation (Fisher 1921, "On the probable error of a coefficient of correlation"); the
-  threshold is where one false pair is expected among all candidates, and never below a floor.
+  Fisher's transformation (Fisher 1921, "On the probable error of a coefficient of correlation");
+  the threshold is where one false pair is expected among all candidates, and never below a floor.
 """
 
 import math
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +67,7 @@ def chance_of_radius(hashes: NDArray[np.uint64], radius: int) -> float:
     unrelated = upper[upper > LARGEST_RADIUS]  # copies are no part of what chance does
     if not len(unrelated):
         return 1.0
-    return _tail(
-        radius / 64, *effective_binomial(unrelated.mean() / 64, unrelated.var() / 64**2)
-    )
+    return _tail(radius / 64, *effective_binomial(unrelated.mean() / 64, unrelated.var() / 64**2))
 
 
 def picture_radius(hashes: NDArray[np.uint64], variants: int, asked: int = LARGEST_RADIUS) -> int:
@@ -94,9 +91,3 @@ def picture_threshold(candidates: int) -> float:
     quantile = NormalDist().inv_cdf(1 - 1 / candidates)
     expected = math.tanh(_UNRELATED_MEAN + _UNRELATED_DEVIATION * quantile)
     return round(min(max(PICTURE_FLOOR, expected), _HIGHEST), 3)
-
-
-def as_words(blob: Any, count: int) -> NDArray[np.uint64]:
-    """Return (n, words) the hashes of a list of byte strings, big-endian bytes to words."""
-    flat = np.frombuffer(b"".join(blob), dtype=">u8").astype(np.uint64)
-    return flat.reshape(count, -1)
