@@ -1,6 +1,7 @@
 """One batch: read, hash, parse, in a few threads that share the children."""
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from tasks.fingerprint import core
 from tasks.fingerprint.content_types import Decision
 from tasks.fingerprint.parsing import Facts
 from tasks.fingerprint.ports import ByteSource, Parser, Thumbnails
-from tasks.fingerprint.reading import Content, read_once
+from tasks.fingerprint.reading import Buffer, Content, read_once
 
 HEAD_ONLY_BYTES = 256 * 1024
 """What a parser of headers is sent of a file; it asks for ranges when it needs more."""
@@ -61,9 +62,14 @@ def fingerprint_rows(
     return sorted((made for made, _ in outcomes), key=lambda made: made.key)
 
 
-def failures(rows: Iterable[Fingerprint]) -> int:
-    """Return how many rows could not be read."""
-    return sum(row.sha256 is None for row in rows)
+_threads = threading.local()
+
+
+def _buffer() -> Buffer:
+    """Return the buffer of this thread; it ends with it."""
+    if not hasattr(_threads, "buffer"):
+        _threads.buffer = Buffer()
+    return _threads.buffer
 
 
 def _fingerprint(
@@ -75,7 +81,7 @@ def _fingerprint(
     wishes: Wishes,
 ) -> tuple[Fingerprint, FileOrganizerError | None]:
     try:
-        content = read_once(source, row)
+        content = read_once(source, row, _buffer())
     except FileOrganizerError as error:
         return core.unreadable(row, error), error
     decision = core.type_of(row, content, parser.label)
@@ -106,13 +112,13 @@ def _parse(  # noqa: PLR0917 - one file's way through the ports
     if request is None:
         return {}, None
     blob = memoryview(content.blob)
-    if request.kind in _HEADER_KINDS:
+    if request.kind in _HEADER_KINDS or (request.kind == "image" and not request.thumbnail):
         blob = blob[:HEAD_ONLY_BYTES]
 
     def fetch(offset: int, count: int) -> bytes:
         end = offset + min(count, _RANGE_BYTES)
         if end <= len(content.blob):
-            return content.blob[offset:end]
+            return bytes(content.blob[offset:end])
         return source.read_range(row.key, offset, end - offset)
 
     parsed = parser.parse(request, blob=blob, fetch=fetch)

@@ -1,5 +1,6 @@
 """The parsing children as the pipeline sees them: borrowing one, replacing one that died."""
 
+import atexit
 import contextlib
 import signal
 import threading
@@ -197,4 +198,6 @@ def shared_pool(limits: Limits) -> ParserPool:
 
     Batches run side by side in one process, and the nursery costs a second to start.
     """
-    return ParserPool(limits)
+    pool = ParserPool(limits)
+    atexit.register(pool.close)
+    return pool

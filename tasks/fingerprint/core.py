@@ -64,13 +64,14 @@ def type_of(row: ManifestRow, content: Content, ask_model: Callable[[bytes], str
     """
     if not row.size_bytes:
         return Decision(label=EMPTY, is_settled=True, extension_matches=True)
-    decision = decide(row.key, sniff(content.blob[:HEAD_BYTES]))
+    decision = decide(row.key, sniff(bytes(content.blob[:HEAD_BYTES])))
     if decision.is_settled:
         return decision
     if len(content.blob) <= 2 * MODEL_BYTES and not content.tail:
-        sample = content.blob
+        sample = bytes(content.blob)
     else:
-        sample = content.blob[:MODEL_BYTES] + (content.tail or content.blob)[-MODEL_BYTES:]
+        end = bytes((content.tail or content.blob)[-MODEL_BYTES:])
+        sample = bytes(content.blob[:MODEL_BYTES]) + end
     return with_model(decision, row.key, ask_model(sample))
 
 

@@ -1,7 +1,8 @@
 """What is new since the last index: pure, over whole tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -61,12 +62,12 @@ def compare(listing: pa.Table, last: pa.Table | None, *, verify: bool) -> Compar
     listing = _sorted(listing)
     if last is None or not last.num_rows:
         return Comparison(changed=listing, known=to_table([], Fingerprint), vanished=0)
-    before = _unchanged_candidates(last)
-    vanished = _vanished(listing, last)
+    vanished = last.num_rows - _count_in(last, listing, ["key"])
     if verify:
         return Comparison(changed=listing, known=to_table([], Fingerprint), vanished=vanished)
-    known = _joined(before, listing, "semi")
-    changed = _joined(listing, before, "anti")
+    last = _sorted(_hashed(last))
+    changed = listing.filter(_is_in(listing, last, IDENTITY, negate=True))
+    known = last.filter(_is_in(last, listing, IDENTITY))
     return Comparison(
         changed=_as(changed, ManifestRow), known=_as(known, Fingerprint), vanished=vanished
     )
@@ -91,33 +92,34 @@ def refuse_vanished(*, listed: int, last: int, before: str | None, now: str) -> 
         )
 
 
-def _unchanged_candidates(last: pa.Table) -> pa.Table:
+def _hashed(last: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     return last.filter(pc.is_valid(last.column("sha256")))
 
 
-def _joined(left: pa.Table, right: pa.Table, how: str) -> pa.Table:
-    """Return the rows of `left` that have (semi) or lack (anti) their equal in `right`."""
+def _is_in(
+    table: pa.Table, other: pa.Table, names: Sequence[str], *, negate: bool = False
+) -> "pa.Array[Any]":
+    """Return for each row whether its equal in some columns is in the other table.
+
+    Only those columns are joined: the wide rows are neither copied nor hashed.
+    """
     import polars as pl
 
-    keep, other = pl.DataFrame(left), pl.DataFrame(right.select(list(IDENTITY)))
-    joined = keep.join(
-        other,
-        on=list(IDENTITY),
-        how="semi" if how == "semi" else "anti",
-        nulls_equal=True,
-        maintain_order="left",
-    )
-    return _sorted(joined.to_arrow())
+    mine = pl.DataFrame(table.select(list(names))).with_row_index("at")
+    theirs = pl.DataFrame(other.select(list(names)))
+    found = mine.join(theirs, on=list(names), how="semi", nulls_equal=True).get_column("at")
+    mask = pl.zeros(table.num_rows, dtype=pl.Boolean, eager=True).scatter(found, values=True)
+    return (~mask if negate else mask).to_arrow()
 
 
-def _vanished(listing: pa.Table, last: pa.Table) -> int:
+def _count_in(table: pa.Table, other: pa.Table, names: Sequence[str]) -> int:
     import polars as pl
 
-    now = pl.DataFrame(listing.select(["key"]))
-    then = pl.DataFrame(last.select(["key"]))
-    return then.join(now, on="key", how="anti").height
+    mine = pl.DataFrame(table.select(list(names)))
+    theirs = pl.DataFrame(other.select(list(names)))
+    return mine.join(theirs, on=list(names), how="semi").height
 
 
 def _as(table: pa.Table, row_type: type) -> pa.Table:

@@ -24,7 +24,7 @@ from tasks.categorize.task import categorize
 from tasks.fingerprint import core
 from tasks.fingerprint.children import ParserPool
 from tasks.fingerprint.nursery import Limits
-from tasks.fingerprint.reading import WHOLE_BYTES, read_once
+from tasks.fingerprint.reading import WHOLE_BYTES, Buffer, read_once
 from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
 from tasks.ledger.ledger import open_ledger
 from tasks.manifest.task import Listed, list_manifest
@@ -230,7 +230,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path):
             return store.read_range(key, start, length)
 
     with pytest.raises(StaleError):
-        read_once(Growing(), row)
+        read_once(Growing(), row, Buffer())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -248,7 +248,7 @@ def test_large_files_are_streamed_and_still_parsed(tmp_path: Path):
     data = plain[:at] + padding + plain[at:]
     (tmp_path / "a.mp4").write_bytes(data)
     store = open_store(canonical_url(str(tmp_path)))
-    content = read_once(store, store.stat("a.mp4"))
+    content = read_once(store, store.stat("a.mp4"), Buffer())
     assert content.sha256 == hashlib.sha256(data).hexdigest()
     assert content.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
     assert len(content.blob) < len(data)
