@@ -2,13 +2,12 @@
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from models.domain.errors import FileOrganizerError, MissingError, StaleError
+from models.domain.errors import MissingError
 from models.domain.manifest import ContentHash, ListingProblem, ManifestRow
 from storage.folders import Folders
 from storage.hashing import hash_stream
@@ -18,11 +17,11 @@ from storage.local_folders import FolderCare
 from storage.local_names import NameRules
 from storage.marks import Marks
 from storage.os_errors import translated
+from storage.renaming import Renaming, changed, regular
 from storage.staging import Staging
-from storage.store import ExpectedContent, FolderFacts, RenameUnsupportedError, Store
+from storage.store import ExpectedContent, FolderFacts, Store
 from storage.syscalls import FileReader, Syscalls
 
-_UNRENAMABLE = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
 _PERMISSIONS = 0o777
 
 
@@ -41,6 +40,7 @@ class LocalStore(Store):
         self._folders = Folders(os.fspath(path), self._syscalls)
         self._marks = Marks(self._folders, self._syscalls)
         self._staging = Staging(self._folders, self._marks, self._syscalls)
+        self._renaming = Renaming(self._folders, self._syscalls)
         self._care = FolderCare(self._folders, self._syscalls)
         self._names = NameRules(self._folders, self._syscalls)
 
@@ -94,7 +94,7 @@ class LocalStore(Store):
                 self._folders.drop(fd)
         except OSError as error:
             raise translated(error, key) from error
-        return _regular(facts, key)
+        return regular(facts, key)
 
     def _open_fd(self, key: str) -> int:
         """Return a descriptor of a regular file.
@@ -114,7 +114,7 @@ class LocalStore(Store):
                 raise MissingError(f"{printable(key)!r} is no regular file") from error
             raise translated(error, key) from error
         try:
-            _regular(self._syscalls.fstat(fd), key)
+            regular(self._syscalls.fstat(fd), key)
         except BaseException:
             self._syscalls.close(fd)
             raise
@@ -138,10 +138,10 @@ class LocalStore(Store):
         try:
             before = version_of(self._syscalls.fstat(fd))
             if expected_version not in {None, before}:
-                raise _changed(key)
+                raise changed(key)
             md5, sha256, size_bytes = hash_stream(FileReader(self._syscalls, fd))
             if version_of(self._syscalls.fstat(fd)) != before:
-                raise _changed(key)
+                raise changed(key)
         except OSError as error:
             raise translated(error, key) from error
         finally:
@@ -187,87 +187,7 @@ class LocalStore(Store):
 
     def rename(self, source_key: str, key: str, *, version: str) -> str:
         """Move a file by `renameat2(RENAME_NOREPLACE)`; see `Store.rename`."""
-        source_folder, source_name = split_key(check_writable(source_key))
-        folder, name = split_key(check_writable(key))
-        try:
-            source_fd = self._folders.hold(source_folder)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            return self._renamed_before(source_key, key, version, error)
-        except OSError as error:
-            raise translated(error, source_key) from error
-        try:
-            facts = _regular(self._syscalls.stat(source_name, dir_fd=source_fd), source_key)
-            if version_of(facts) != version:
-                raise _changed(source_key)
-            fd = self._folders.hold_for(key)
-            try:
-                self._publish_name(source_name, name, facts, dir_fd=source_fd, new_dir_fd=fd)
-                self._folders.changed(folder, fd)
-                if folder != source_folder:
-                    self._folders.changed(source_folder, source_fd)
-                return version_of(self._syscalls.stat(name, dir_fd=fd))
-            finally:
-                self._folders.drop(fd)
-        except FileNotFoundError as error:
-            return self._renamed_before(source_key, key, version, error)
-        except OSError as error:
-            raise translated(error, key) from error
-        finally:
-            self._folders.drop(source_fd)
-
-    def _publish_name(
-        self, name: str, new_name: str, facts: os.stat_result, *, dir_fd: int, new_dir_fd: int
-    ) -> None:
-        """Rename between two open folders, never over anything."""
-        try:
-            self._syscalls.rename_new(name, new_name, dir_fd=dir_fd, new_dir_fd=new_dir_fd)
-        except FileExistsError:
-            there = self._syscalls.stat(new_name, dir_fd=new_dir_fd)
-            is_itself = (there.st_dev, there.st_ino) == (facts.st_dev, facts.st_ino)
-            if not is_itself or there.st_nlink != 1 or name == new_name:
-                raise
-            # One inode with one link: two spellings of one entry in a folder that folds names.
-            self._syscalls.rename_case(name, new_name, dir_fd=dir_fd)
-        except OSError as error:
-            if error.errno not in _UNRENAMABLE:
-                raise
-            raise RenameUnsupportedError(
-                f"{printable(name)!r} cannot be renamed there ({error.strerror}); "
-                "copy, verify and delete instead"
-            ) from error
-
-    def _renamed_before(self, source_key: str, key: str, version: str, error: OSError) -> str:
-        """Return the version of a file that an earlier, interrupted call renamed.
-
-        A rename keeps inode and modification time.
-
-        Raises:
-            MissingError: it did not; the source is gone.
-        """
-        folder, name = split_key(key)
-        try:
-            fd = self._folders.hold(folder)
-            try:
-                facts = self._syscalls.stat(name, dir_fd=fd)
-                if not version_of(facts).startswith(version.rpartition("-")[0] + "-"):
-                    raise MissingError(f"{printable(source_key)!r} is not there") from error
-                self._folders.changed(folder, fd)
-            finally:
-                self._folders.drop(fd)
-            self._changed_if_there(split_key(source_key)[0])
-        except OSError as missing:
-            raise translated(error, source_key) from missing
-        return version_of(facts)
-
-    def _changed_if_there(self, folder: str) -> None:
-        try:
-            fd = self._folders.hold(folder)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        try:
-            self._folders.changed(folder, fd)
-        finally:
-            self._folders.drop(fd)
+        return self._renaming.rename(check_writable(source_key), check_writable(key), version)
 
     def delete(self, key: str, *, version: str) -> None:
         """Remove a file if it is still that version; see `Store.delete`."""
@@ -275,9 +195,9 @@ class LocalStore(Store):
         try:
             fd = self._folders.hold(folder)
             try:
-                facts = _regular(self._syscalls.stat(name, dir_fd=fd), key)
+                facts = regular(self._syscalls.stat(name, dir_fd=fd), key)
                 if version_of(facts) != version:
-                    raise _changed(key)
+                    raise changed(key)
                 self._syscalls.unlink(name, dir_fd=fd)
                 self._folders.changed(folder, fd)
             finally:
@@ -326,18 +246,3 @@ class LocalStore(Store):
     def close(self) -> None:
         """Close the root's descriptor."""
         self._folders.close()
-
-
-def _regular(facts: os.stat_result, key: str) -> os.stat_result:
-    """Return the facts when they are those of a regular file.
-
-    Raises:
-        MissingError: they are not.
-    """
-    if not stat.S_ISREG(facts.st_mode):
-        raise MissingError(f"{printable(key)!r} is no regular file")
-    return facts
-
-
-def _changed(key: str) -> FileOrganizerError:
-    return StaleError(f"{printable(key)!r} changed since it was planned; plan again")

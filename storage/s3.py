@@ -12,7 +12,7 @@ from storage.hashing import Readable, hash_stream
 from storage.keys import check_folder, check_key, check_mark, check_writable, is_reserved, printable
 from storage.s3_calls import PreconditionError, S3Calls, etag_of
 from storage.s3_reader import ObjectReader
-from storage.s3_writing import METADATA_MODE, METADATA_TIME, Uploads
+from storage.s3_writing import METADATA_MODE, METADATA_TIME, SMALL_BYTES, Uploads
 from storage.store import ExpectedContent, FolderFacts, RenameUnsupportedError, Store
 
 _MAX_KEY_BYTES = 1024  # S3 user guide, object key names
@@ -27,17 +27,26 @@ class S3Store(Store):
         prefix: key of the root in the bucket, no slash at either end; empty for the whole bucket.
         url: canonical URL.
         calls: the door to S3; tests put another here.
+        small_bytes: size up to which one request carries an object.
     """
 
     can_rename = False
     has_exact_times = False
 
-    def __init__(self, bucket: str, prefix: str, *, url: str, calls: S3Calls) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        url: str,
+        calls: S3Calls,
+        small_bytes: int = SMALL_BYTES,
+    ) -> None:
         self.url = url
         self.bucket = bucket
         self.calls = calls
         self._prefix = f"{prefix}/" if prefix else ""
-        self._uploads = Uploads(calls, bucket, self._prefix)
+        self._uploads = Uploads(calls, bucket, self._prefix, small_bytes=small_bytes)
 
     @property
     def folds_case(self) -> bool:

@@ -33,8 +33,9 @@ _KEPT = (
 class Uploads:
     """Writes below one prefix of one bucket."""
 
-    def __init__(self, calls: S3Calls, bucket: str, prefix: str) -> None:
+    def __init__(self, calls: S3Calls, bucket: str, prefix: str, *, small_bytes: int) -> None:
         self._calls = calls
+        self._small_bytes = small_bytes
         self._bucket = bucket
         self._parts = PartUploads(calls, bucket, prefix)
         self.conditional_writes = ConditionalWrites(calls, bucket, prefix)
@@ -109,7 +110,7 @@ class Uploads:
     def _publish(self, new: NewObject) -> str:
         """Write an object under a free name; a request whose reply was lost counts as done."""
         try:
-            if new.row.size_bytes <= SMALL_BYTES:
+            if new.row.size_bytes <= self._small_bytes:
                 return self._put(new)
             published = self._parts.put(new)
         except FileOrganizerError as error:

@@ -187,6 +187,7 @@ class Staging:
                     default_mode = self._note(fd, place_fd, mark)
                     return _Staged(place=place, place_fd=place_fd, fd=fd, default_mode=default_mode)
             except FileNotFoundError:
+                self._folders.drop(place_fd)
                 self._folders.forget(place)  # removed as empty in this very moment
                 continue
             except BaseException:

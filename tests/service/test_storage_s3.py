@@ -30,7 +30,8 @@ from storage.store import Store
 pytestmark = pytest.mark.service
 
 SMALL = b"precious" * 100
-BIG = os.urandom(9 << 20)
+BIG = os.urandom(100_000)
+HUGE = os.urandom(9 << 20)
 
 
 class CrashError(BaseException):
@@ -67,12 +68,14 @@ class Door(S3Calls):
 def inbox(tmp_path: Path) -> Iterator[LocalStore]:
     (tmp_path / "small").write_bytes(SMALL)
     (tmp_path / "big").write_bytes(BIG)
+    (tmp_path / "huge").write_bytes(HUGE)
     with LocalStore(tmp_path, url=canonical_url(str(tmp_path))) as store:
         yield store
 
 
 def store_of(calls: S3Calls, bucket: str) -> S3Store:
-    return S3Store(bucket, "", url=f"s3://{bucket}", calls=calls)
+    """A store that takes everything over 10 kB for large."""
+    return S3Store(bucket, "", url=f"s3://{bucket}", calls=calls, small_bytes=10_000)
 
 
 def receive(store: Store, source: Store, name: str, key: str, mark: str = "job-1") -> str:
@@ -260,10 +263,10 @@ def test_a_source_replaced_during_a_server_side_copy_is_stale(
 
 def test_a_read_never_mixes_two_versions(s3_calls: S3Calls, s3_bucket: str, inbox: LocalStore):
     store = store_of(s3_calls, s3_bucket)
-    receive(store, inbox, "big", "a")
+    receive(store, inbox, "huge", "a")
     with store.open("a") as stream:
         stream.read(100)
-        s3_calls.call("put_object", Bucket=s3_bucket, Key="a", Body=BIG[::-1])
+        s3_calls.call("put_object", Bucket=s3_bucket, Key="a", Body=HUGE[::-1])
         with pytest.raises(StaleError):
             stream.read()
 
@@ -367,19 +370,19 @@ def test_a_server_that_overwrites_silently_is_only_read(
 ):
     calls = S3Calls(overwriting_s3_endpoint)
     calls.call("create_bucket", Bucket="bucket")
-    for key, data in {"a.txt": SMALL, "d/b.bin": BIG}.items():
+    for key, data in {"a.txt": SMALL, "d/b.bin": HUGE}.items():
         calls.call("put_object", Bucket="bucket", Key=key, Body=data)
     with store_of(calls, "bucket") as store:
         rows = [row for page in store.list_pages(page_size=1) for row in page.rows]
         assert [(row.key, row.size_bytes) for row in rows] == [
             ("a.txt", len(SMALL)),
-            ("d/b.bin", len(BIG)),
+            ("d/b.bin", len(HUGE)),
         ]
-        assert store.hash("d/b.bin").sha256 == inbox.hash("big").sha256
+        assert store.hash("d/b.bin").sha256 == inbox.hash("huge").sha256
         assert store.hash("a.txt", expected_version=rows[0].version).sha256 == (
             inbox.hash("small").sha256
         )
-        assert store.read_range("d/b.bin", 8_900_000, 50) == BIG[8_900_000:][:50]
+        assert store.read_range("d/b.bin", 8_900_000, 50) == HUGE[8_900_000:][:50]
         assert not store.supports_conditional_write()
         with pytest.raises(ForbiddenError) as failure:
             receive(store, inbox, "small", "new.txt")
@@ -387,7 +390,7 @@ def test_a_server_that_overwrites_silently_is_only_read(
         keys = [row.key for page in store.list_pages() for row in page.rows]
         assert keys == ["a.txt", "d/b.bin"]
         receive(inbox, store, "d/b.bin", "downloaded", mark="job-2")
-        assert inbox.hash("downloaded").sha256 == inbox.hash("big").sha256
+        assert inbox.hash("downloaded").sha256 == inbox.hash("huge").sha256
 
 
 def test_a_wrong_signature_is_forbidden(
