@@ -104,11 +104,12 @@ def ledger(database_url: str) -> Iterator[Ledger]:
     close_pools()
 
 
-def _tree(rng: random.Random) -> dict[str, str | bytes]:
+def _tree(rng: random.Random, files: int = 36) -> dict[str, str | bytes]:
+    """The last `files` of 36 files, the last six of which meet taken names, and duplicates."""
     tree: dict[str, str | bytes] = {
-        f"in/{n // 9}/{n}.bin": rng.randbytes(n * 97) for n in range(36)
+        f"in/{n // 9}/{n}.bin": rng.randbytes(n * 97) for n in range(36 - files, 36)
     }
-    for n in range(6):
+    for n in range(files // 6):
         tree[f"keep/{n}.bin"] = tree[f"in/dup-{n}.bin"] = rng.randbytes(1000 + n)
     return tree
 

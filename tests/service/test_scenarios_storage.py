@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from apply_world import OLD_NS, Crash, CrashingSyscalls, Steps, debris
-from scenario_worlds import Arena, CrashingCalls, local_root, memory_root, s3_root
+from scenario_worlds import Arena, CrashingCalls, local_root, memory_root, s3_root, with_calls
 
 from models.domain.errors import BusyError, ConflictError
 from models.domain.jobs import OrganizeOptions
@@ -14,7 +14,6 @@ from models.domain.operations import OperationState
 from models.domain.organizing import ConflictPolicy, OnDuplicate
 from models.domain.plans import Action
 from storage.local import LocalStore
-from storage.s3 import S3Store
 from storage.syscalls import Syscalls
 from tasks.apply.evidence import RootGoneError
 
@@ -178,44 +177,6 @@ def test_scenario_08_names_no_disk_can_have_are_changed_visibly(make, disk_or_s3
 # Move and crash
 
 
-@pytest.mark.scenario(11)
-def test_scenario_11_a_move_killed_at_each_request_ends_as_one_complete_copy(make):
-    """On S3, every request; on disk every system call: `tests/crash`."""
-    arena = make("s3-across", {"in/a.txt": "alpha"})
-    calls = arena.source.store.calls
-    crash = 0
-    while True:
-        job_id = arena.begin(arena.plan_of_renames({"in/a.txt": "out/a.txt"}))
-        crashing = CrashingCalls(calls, crash)
-        _with_calls(arena, crashing)
-        try:
-            arena.work(job_id)
-        except Crash:
-            _with_calls(arena, calls)
-            arena.work(job_id)
-        _with_calls(arena, calls)
-        assert arena.states(job_id) == ["done"]
-        assert arena.source.tree() == {}
-        assert arena.target.tree() == {"out/a.txt": b"alpha"}
-        assert arena.target.trash() == {}
-        if not crashing.is_dead:
-            break
-        arena.target.remove("out/a.txt")
-        arena.source.write({"in/a.txt": "alpha"})
-        crash += 1
-    assert crash > 5
-
-
-def _with_calls(arena, calls):
-    for root in (arena.source, arena.target):
-        root.store = S3Store(
-            root.store.bucket,
-            root.store.url.split("/", 3)[3],
-            url=root.store.url,
-            calls=calls,
-        )
-
-
 class FullDisk(Syscalls):
     """A disk that takes a few bytes more and is full then."""
 
@@ -279,8 +240,7 @@ def test_scenario_13_a_truncated_object_keeps_the_source(make, tmp_path):
             arguments.pop("ContentMD5", None)
 
     calls.tamper = truncate
-    prefix = store.url.split("/", 3)[3]
-    arena.target.store = S3Store(store.bucket, prefix, url=store.url, calls=calls)
+    arena.target.store = with_calls(store, calls)
     arena.work(job_id)
     assert arena.states(job_id) == ["failed"]
     assert arena.source.tree() == {"in/a.txt": b"whole content"}

@@ -3,12 +3,13 @@
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from apply_world import OLD_NS, Crash, MemoryJournal, make_tree
+from apply_world import OLD_NS, MemoryJournal, Steps, make_tree
 
 from models.domain.categories import CategoryRow
 from models.domain.fingerprint import Fingerprint
@@ -20,7 +21,7 @@ from models.domain.targets import Target
 from storage.local import LocalStore
 from storage.memory import MemoryStore
 from storage.s3 import S3Store
-from storage.s3_calls import S3Calls
+from storage.s3_calls import Fetched, S3Calls
 from storage.store import Store
 from tasks.apply import finishing
 from tasks.apply.core import Mover
@@ -157,11 +158,22 @@ class Arena:
         )
         return to_rows(moves, Move)
 
-    def plan_of_renames(self, renames: dict[str, str]) -> list[Move]:
+    def plan_of_displacement(self, key: str, to: str) -> list[Move]:
+        """Return a plan that moves a file to where another one gives way, to the trash."""
+        row = next(each for each in to_rows(self.source.scan(), Fingerprint) if each.key == key)
+        taken = next(each for each in to_rows(self.target.scan(), Fingerprint) if each.key == to)
+        return [
+            _move(0, Action.DISPLACE, taken, None, unit="u"),
+            _move(1, Action.MOVE, row, to, unit="u"),
+        ]
+
+    def plan_of_renames(
+        self, renames: dict[str, str], *, action: Action = Action.MOVE
+    ) -> list[Move]:
         """Return a plan that moves some files somewhere, each alone, in the order of their keys."""
         rows = {row.key: row for row in to_rows(self.source.scan(), Fingerprint)}
         return [
-            _move(seq, Action.MOVE, rows[key], to)
+            _move(seq, action, rows[key], to)
             for seq, (key, to) in enumerate(sorted(renames.items()))
         ]
 
@@ -212,11 +224,16 @@ class Arena:
         self.work(job_id)
         return job_id
 
-    def undo(self, job_id: str) -> str:
-        """Undo a job; return the undo's id."""
+    def begin_undo(self, job_id: str) -> str:
+        """Journal the undo of a job; return its id."""
         undo_id = f"undo-{next(self.jobs)}"
         done = self.journal.operations(job_id)
         self.journal.begin(undo_id, undo_operations(done, job_id=undo_id), [])
+        return undo_id
+
+    def undo(self, job_id: str) -> str:
+        """Undo a job; return the undo's id."""
+        undo_id = self.begin_undo(job_id)
         self.work(undo_id, undo_of=job_id)
         return undo_id
 
@@ -265,34 +282,44 @@ def _category(key: str) -> CategoryRow:
     )
 
 
-class CrashingCalls(S3Calls):
-    """Requests to S3 of a worker that dies before a chosen one, or whose bytes are tampered."""
+READING_CALLS = frozenset(
+    {"head_object", "head_bucket", "list_objects_v2", "list_parts", "list_multipart_uploads"}
+)
 
-    def __init__(self, calls: S3Calls, crash_before: int | None = None) -> None:
+
+class CrashingCalls(S3Calls):
+    """Requests to S3 of a worker that dies before a chosen write, or whose bytes are tampered.
+
+    Requests that only read leave the same storage behind, so crashing before them is crashing
+    before the next write.
+    """
+
+    def __init__(self, calls: S3Calls, steps: Steps | None = None) -> None:
         self.endpoint_url = calls.endpoint_url
         self._calls = calls
-        self.crash_before = crash_before
-        self.count = 0
-        self.is_dead = False
+        self.steps = steps or Steps()
         self.tamper: Callable[[str, dict[str, object]], None] = lambda *_: None
 
-    def _step(self, name: str) -> None:
-        if self.is_dead or self.count == self.crash_before:
-            self.is_dead = True
-            raise Crash(name)
-        self.count += 1
-
-    def call(self, operation: str, **arguments: object):
-        self._step(operation)
+    def call(self, operation: str, **arguments: object) -> Mapping[str, Any]:
+        if self.steps.is_dead or operation not in READING_CALLS:
+            self.steps.step(operation)
         self.tamper(operation, arguments)
         return self._calls.call(operation, **arguments)
 
-    def fetch(self, *, start: int, length: int, **arguments: object):
-        self._step("fetch")
+    def fetch(self, *, start: int, length: int, **arguments: object) -> Fetched:
+        if self.steps.is_dead:
+            self.steps.step("get_object")
         return self._calls.fetch(start=start, length=length, **arguments)
 
     def close(self) -> None:
         """The client is another's."""
+
+
+def with_calls(store: Store, calls: S3Calls) -> S3Store:
+    """Return the same root of object storage, spoken to by another client."""
+    assert isinstance(store, S3Store)
+    prefix = store.url.split("/", 3)[3]
+    return S3Store(store.bucket, prefix, url=store.url, calls=calls)
 
 
 def memory_root(name: str, folder: Path, *, is_folding: bool) -> Root:
