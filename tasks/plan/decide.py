@@ -1,75 +1,16 @@
 """What becomes of each unit before names are looked at: goes, stays, is refused, is trashed."""
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from enum import Enum, auto
-
 from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
 from models.domain.placer import Placed
-from models.domain.placing import COUNTERS, split_number
-from models.domain.templates import Place
 from models.domain.units import UnitKind
+from tasks.plan.copies import Copies
 from tasks.plan.intake import Intake
-
-
-class Fate(Enum):
-    """What becomes of a unit."""
-
-    GO = auto()
-    STAY = auto()
-    REFUSE = auto()
-    TRASH = auto()
-
-
-IN_PLACE = "already in place"
-SETTLED = "already below the destination"
-VIRTUAL = "virtual"
-"""The mode that changes the catalog only."""
-
-
-@dataclass(slots=True)
-class Work:
-    """A unit that goes somewhere.
-
-    Attributes:
-        leader: row whose facts decide.
-        members: rows, the leader first.
-        place: where the leader goes.
-        remainders: what follows the anchor in each member's destination.
-        reserve: bytes of the longest remainder's first part, kept free when a name is cut.
-        placed: kept only where a counter makes the place again.
-    """
-
-    leader: int
-    members: tuple[int, ...]
-    place: Place
-    remainders: tuple[str, ...]
-    reserve: int
-    placed: Placed | None
-    is_project: bool
-
-
-@dataclass(slots=True)
-class Decisions:
-    """The fate of every unit, by leader.
-
-    Attributes:
-        fates: by leader.
-        reasons: in words, by leader; of those that go, what is odd about their date.
-        work: what goes, by leader.
-        evidence: positions of files at the destination whose content let something stay.
-    """
-
-    fates: dict[int, Fate] = field(default_factory=dict)
-    reasons: dict[int, str] = field(default_factory=dict)
-    work: dict[int, Work] = field(default_factory=dict)
-    evidence: set[int] = field(default_factory=set)
+from tasks.plan.work import IN_PLACE, SETTLED, VIRTUAL, Decisions, Fate, Work
 
 
 class _Decider:
     def __init__(self, intake: Intake) -> None:
         self._in = intake
-        self._key = intake.target.key()
         options = intake.options
         self._is_virtual = options.mode == VIRTUAL
         self._is_copy = options.operation == OperationType.COPY
@@ -78,9 +19,7 @@ class _Decider:
         self._aliases = intake.files.aliases()
         self.found = Decisions()
         self._contents: dict[str, int] = {}
-        self._by_address: dict[str, int] = {}
-        self._by_content: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
-        self._matched: set[int] = set()
+        self._copies = Copies(intake)
         self._index_destination()
 
     def _index_destination(self) -> None:
@@ -94,17 +33,13 @@ class _Decider:
             if self._in.existing.value(position, "size_bytes"):
                 self._contents.setdefault(sha256, position)
             if looks_for_copies:
-                self._note(self._in.existing.keys[position], sha256, -1 - position)
+                self._copies.add(self._in.existing.keys[position], sha256, -1 - position)
         if self._is_copy:
             for row, key in enumerate(self._in.files.keys):
                 address = self._in.placer.namespace.address(key)
                 sha256 = None if address is None else self._in.files.sha256(row)
                 if address is not None and sha256 is not None:
-                    self._note(address, sha256, row)
-
-    def _note(self, address: str, sha256: str, occupant: int) -> None:
-        self._by_address[self._key(address)] = occupant
-        self._by_content[sha256].append((address, occupant))
+                    self._copies.add(address, sha256, row)
 
     def decide(self, leader: int, placed: Placed) -> None:
         """Record what becomes of one unit."""
@@ -195,73 +130,13 @@ class _Decider:
         return Work(leader, members, place, remainders, reserve, kept, is_project)
 
     def leave_what_is_copied(self) -> None:
-        """Let stay what has its copy; large units look first, lest a file take a unit's copy."""
-        if not self._by_content:
-            return
+        """Let stay what has its copy at the destination."""
         found = self.found
-        for work in sorted(found.work.values(), key=lambda work: (-len(work.members), work.leader)):
-            reason = self._already_copied(work)
-            if reason is not None:
-                del found.work[work.leader]
-                found.fates[work.leader] = Fate.STAY
-                found.reasons[work.leader] = reason
-
-    def _already_copied(self, work: Work) -> str | None:
-        """Return that a copy of the unit lies in its place, perhaps with a number, or None.
-
-        Each file at the destination is the copy of one file only: two equal sources that are both
-        to be kept need two copies.
-        """
-        sha256 = self._in.files.sha256(work.leader) or ""
-        for address, occupant in self._by_content.get(sha256, ()):
-            if occupant in self._matched or occupant == work.leader:
-                continue
-            occupants = self._copies(work, address)
-            if occupants is not None:
-                self._matched.update(occupants)
-                self.found.evidence.update(-1 - code for code in occupants if code < 0)
-                return f"already there: {address}"
-        return None
-
-    def _copies(self, work: Work, address: str) -> list[int] | None:
-        """Return the copies of all members when the leader's copy lies at an address."""
-        rest = work.remainders[0]
-        if not address.endswith(rest):
-            return None
-        anchor = address[: len(address) - len(rest)] if rest else address
-        if not self._is_of_series(work, anchor):
-            return None
-        occupants: list[int] = []
-        for row, remainder in zip(work.members, work.remainders, strict=True):
-            occupant = self._by_address.get(self._key(anchor + remainder))
-            if occupant is None or occupant in self._matched or not self._is_equal(row, occupant):
-                return None
-            occupants.append(occupant)
-        return occupants
-
-    def _is_equal(self, row: int, occupant: int) -> bool:
-        files = self._in.files
-        other = (
-            files.sha256(occupant)
-            if occupant >= 0
-            else self._in.existing.value(-1 - occupant, "sha256")
-        )
-        return other is not None and other == files.sha256(row)
-
-    def _is_of_series(self, work: Work, anchor: str) -> bool:
-        """Return whether an anchor is the unit's own, plain, numbered or counted."""
-        key = self._key(anchor)
-        return any(key == self._key(wanted) for wanted in self._series(work, anchor))
-
-    def _series(self, work: Work, anchor: str) -> list[str]:
-        numbers = {1, split_number(anchor)[1]}
-        if work.placed is None:
-            return [work.place.anchor(number, reserve=work.reserve) for number in numbers]
-        counters = {int(digits) for digits in COUNTERS.findall(anchor)}
-        placer = self._in.placer
-        return [
-            placer.at(work.placed, number).anchor(1, reserve=work.reserve) for number in counters
-        ]
+        for leader, (address, occupants) in self._copies.matched(found.work.values()).items():
+            del found.work[leader]
+            found.fates[leader] = Fate.STAY
+            found.reasons[leader] = f"already there: {address}"
+            found.evidence.update(-1 - occupant for occupant in occupants if occupant < 0)
 
 
 def decide(intake: Intake) -> Decisions:

@@ -3,17 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from models.domain.organizing import ConflictPolicy, OperationType
+from models.domain.organizing import ConflictPolicy
 from models.domain.paths import split_name
 from models.domain.placing import split_number
 from models.domain.templates import Place
-from models.domain.units import UnitKind
-from tasks.plan.decide import IN_PLACE, SETTLED, VIRTUAL, Decisions, Fate, Work
 from tasks.plan.intake import Intake
-from tasks.plan.names import Names, folders_of
-
-BLOCKED = -(1 << 60)
-"""Occupant that is no file: a link or a socket."""
+from tasks.plan.lookout import BLOCKED, Look, Lookout
+from tasks.plan.work import IN_PLACE, SETTLED, VIRTUAL, Decisions, Work
 
 FILE_ABOVE = "a file stands where its folder would be"
 IN_PROJECT = "its place lies in a project, which stays as it is"
@@ -59,31 +55,6 @@ class Resolution:
     collided: set[int] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class _Look:
-    """What stands in the way of one candidate place.
-
-    Attributes:
-        waits_for: a unit whose own turn comes first.
-        file_above: whether a file stands where a folder is needed.
-        in_project: whether the place lies in a project, which nothing strange may join.
-        is_odd: a folder has the name, or a stranger would be taken for a companion.
-        occupants: member and who has its place.
-        claimed: member and which row of the plan, or file that gave way, has its place.
-    """
-
-    waits_for: int | None = None
-    file_above: bool = False
-    in_project: bool = False
-    is_odd: bool = False
-    occupants: list[tuple[int, int]] = field(default_factory=list)
-    claimed: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def is_free(self) -> bool:
-        return not (self.file_above or self.is_odd or self.occupants or self.claimed)
-
-
 class Resolver:
     """Gives every unit its place.
 
@@ -95,42 +66,12 @@ class Resolver:
         self._in = intake
         self._decisions = decisions
         self._policy = intake.options.conflict
-        self._occupies = intake.options.mode != VIRTUAL
-        self._leaves = self._occupies and intake.options.operation == OperationType.MOVE
-        self._names = Names(intake.target)
+        self._lookout = Lookout(intake, decisions)
+        self._names = self._lookout.names
         self._numbers: Counter[str] = Counter()
         self._wants: dict[int, str] = {}
         self._best: dict[str, int] = {}
-        self._active: set[int] = set()
-        self._done: set[int] = set()
         self.found = Resolution()
-        self._leader_of = {
-            row: unit.leader for unit in intake.files.units.units for row in unit.members
-        }
-        self._projects: dict[str, int] = {}
-        if self._occupies:
-            self._occupy()
-
-    def _occupy(self) -> None:
-        """Note what is at the destination now; what goes to the trash is gone before all else."""
-        names, fates = self._names, self._decisions.fates
-        for row, key in enumerate(self._in.files.keys):
-            address = self._in.placer.namespace.address(key)
-            if address is not None and fates[self._leader(row)] is not Fate.TRASH:
-                names.add(address, row)
-        for position, key in enumerate(self._in.existing.keys):
-            names.add(key, -1 - position)
-        for name in self._in.blocked:
-            names.add(name, BLOCKED)
-        for unit in self._in.files.units.units:
-            anchor = self._in.placer.namespace.address(unit.anchor)
-            if unit.kind is UnitKind.PROJECT and unit.anchor and anchor:
-                self._projects[names.key(anchor)] = unit.leader
-        for anchor in self._in.existing.projects:
-            self._projects[names.key(anchor)] = BLOCKED
-
-    def _leader(self, row: int) -> int:
-        return self._leader_of.get(row, row)
 
     # Order
 
@@ -141,14 +82,14 @@ class Resolver:
             stack = [leader]
             while stack:
                 current = stack[-1]
-                if current in self._done:
+                if current in self._lookout.done:
                     stack.pop()
                     continue
-                self._active.add(current)
+                self._lookout.active.add(current)
                 waits_for = self._settle(self._decisions.work[current])
                 if waits_for is None:
-                    self._done.add(current)
-                    self._active.discard(current)
+                    self._lookout.done.add(current)
+                    self._lookout.active.discard(current)
                     stack.pop()
                 else:
                     stack.append(waits_for)
@@ -161,7 +102,7 @@ class Resolver:
         for leader, work in self._decisions.work.items():
             if work.is_project or work.placed is not None:
                 continue
-            key = self._names.key(self._anchor(work, 1) + work.remainders[0])
+            key = self._names.key(self._lookout.anchor(work, 1) + work.remainders[0])
             self._wants[leader] = key
             best = self._best.get(key)
             if best is None or self._measure(leader) > self._measure(best):
@@ -170,7 +111,11 @@ class Resolver:
     def _better_contender(self, leader: int) -> int | None:
         """Return the unit that must try for a place before this one."""
         best = self._best.get(self._wants.get(leader, ""), leader)
-        return None if best == leader or best in self._done or best in self._active else best
+        return (
+            None
+            if best == leader or best in self._lookout.done or best in self._lookout.active
+            else best
+        )
 
     def _measure(self, row: int) -> int:
         if self._policy == ConflictPolicy.KEEP_LARGER:
@@ -184,87 +129,6 @@ class Resolver:
         column = "size_bytes" if is_size else "modified_ns"
         return int(self._in.existing.value(-1 - occupant, column))
 
-    # Places
-
-    def _anchor(self, work: Work, number: int) -> str:
-        place = work.place
-        if work.placed is not None:
-            place, number = self._in.placer.at(work.placed, number), 1
-        spelled = Place(self._names.spelled(place.folder), place.name, "")
-        return spelled.anchor(number, reserve=work.reserve)
-
-    def _addresses(self, work: Work, number: int) -> tuple[str, ...]:
-        anchor = self._anchor(work, number)
-        return tuple(anchor + remainder for remainder in work.remainders)
-
-    def _is_odd(self, work: Work, addresses: tuple[str, ...]) -> bool:
-        """Return whether a folder has a name, or a stranger would look like a companion."""
-        if any(self._names.is_folder(address) for address in addresses):
-            return True
-        if work.is_project:
-            return self._names.is_folder(addresses[0][: -len(work.remainders[0])])
-        keys, namespace = self._in.files.keys, self._in.placer.namespace
-        own = {self._names.extension(address) for address in addresses}
-        return any(
-            self._names.would_tie(address, namespace.address(keys[row]), own)
-            for row, address in zip(work.members, addresses, strict=False)
-        )
-
-    def _look(self, work: Work, addresses: tuple[str, ...]) -> _Look:
-        look = _Look()
-        names = self._names
-        above = names.file_above(addresses[0].rpartition("/")[0])
-        if above is not None:
-            look.waits_for = self._waiting(names.files.get(above), work)
-            look.file_above = True
-        project = self._project_above(addresses[0].rpartition("/")[0])
-        if project is not None:
-            waits_for = self._waiting(project, work)
-            look.waits_for = look.waits_for if waits_for is None else waits_for
-            look.in_project = True
-        look.is_odd = self._is_odd(work, addresses)
-        for row, address in zip(work.members, addresses, strict=True):
-            key = names.key(address)
-            if key in names.claims:
-                look.claimed.append((row, names.claims[key]))
-            elif key in names.files:
-                self._look_at_occupant(look, work, row, names.files[key])
-        return look
-
-    def _project_above(self, folder: str) -> int | None:
-        """Return the leader of the project that a folder lies in, None outside projects."""
-        if not self._projects or not folder:
-            return None
-        key = self._names.key(folder)
-        above = (self._projects.get(path) for path in (*folders_of(key), key))
-        return next((leader for leader in above if leader is not None), None)
-
-    def _look_at_occupant(self, look: _Look, work: Work, row: int, occupant: int) -> None:
-        if self._leaves and occupant >= 0 and self._leader(occupant) == work.leader:
-            return  # its own old place: a change of letters only
-        waits_for = self._waiting(occupant, work)
-        if waits_for is not None:
-            look.waits_for = waits_for
-        look.occupants.append((row, occupant))
-
-    def _waiting(self, occupant: int | None, work: Work) -> int | None:
-        """Return the unit of an occupant that may still go away, None when it stays."""
-        if occupant is None or occupant < 0 or not self._leaves:
-            return None
-        leader = self._leader(occupant)
-        is_open = leader in self._decisions.work and not (
-            leader in self._done or leader in self._active
-        )
-        return leader if is_open and leader != work.leader else None
-
-    def _clashes_with_itself(self, addresses: tuple[str, ...]) -> bool:
-        """Return whether the destination would take two names of one unit for one."""
-        if len(addresses) == 1:
-            return False
-        keys = {self._names.key(address) for address in addresses}
-        folders = {folder for key in keys for folder in folders_of(key)}
-        return len(keys) < len(addresses) or not keys.isdisjoint(folders)
-
     # Settling
 
     def _settle(self, work: Work) -> int | None:
@@ -272,13 +136,13 @@ class Resolver:
         better = self._better_contender(work.leader)
         if better is not None:
             return better
-        addresses = self._addresses(work, 1)
-        look = self._look(work, addresses)
+        addresses = self._lookout.addresses(work, 1)
+        look = self._lookout.look(work, addresses)
         if look.waits_for is not None:
             return look.waits_for
         if look.file_above or look.in_project:
             self._refuse(work, FILE_ABOVE if look.file_above else IN_PROJECT)
-        elif self._clashes_with_itself(addresses):
+        elif self._lookout.clashes_with_itself(addresses):
             self._refuse(work, "two of its names are one name at the destination")
         elif look.is_free:
             self._go(work, addresses)
@@ -288,13 +152,18 @@ class Resolver:
             return self._collide(work, addresses, look)
         return None
 
-    def _collide(self, work: Work, addresses: tuple[str, ...], look: _Look) -> int | None:
+    def _collide(self, work: Work, addresses: tuple[str, ...], look: Look) -> int | None:
         """Apply the policy.
 
         Policies speak of files: a folder in the way, a project, a counter or a false companion
         always means the next number.
         """
-        if look.is_odd or work.is_project or work.placed is not None or not self._occupies:
+        if (
+            look.is_odd
+            or work.is_project
+            or work.placed is not None
+            or self._in.options.mode == VIRTUAL
+        ):
             return self._number(work)
         if self._policy == ConflictPolicy.SKIP:
             self._stay(work.leader, "its place is taken")
@@ -310,11 +179,11 @@ class Resolver:
         """Take the first free number; equal files are looked for on the way where asked for."""
         looks_for_equal = self._policy == ConflictPolicy.SKIP_IDENTICAL and not work.is_project
         first = 1 if work.placed is not None or looks_for_equal else 2
-        series = self._names.key(self._anchor(work, first) + work.remainders[0])
+        series = self._names.key(self._lookout.anchor(work, first) + work.remainders[0])
         number = first if looks_for_equal else max(first, self._numbers.get(series, 0) + 1)
         while True:
-            addresses = self._addresses(work, number)
-            look = self._look(work, addresses)
+            addresses = self._lookout.addresses(work, number)
+            look = self._lookout.look(work, addresses)
             if look.waits_for is not None:
                 return look.waits_for
             if looks_for_equal and self._is_equal(work, look):
@@ -329,7 +198,7 @@ class Resolver:
                 return None
             number += 1
 
-    def _is_equal(self, work: Work, look: _Look) -> bool:
+    def _is_equal(self, work: Work, look: Look) -> bool:
         """Return whether every member's place is taken by a file of the same content."""
         taken = dict((*look.occupants, *look.claimed))
         return len(taken) == len(work.members) and all(
@@ -341,11 +210,11 @@ class Resolver:
             return None
         if occupant < 0:
             return self._in.existing.value(-1 - occupant, "sha256")
-        if self._leader(occupant) in self._active:
+        if self._lookout.leader(occupant) in self._lookout.active:
             return None  # it may still go away
         return self._in.files.sha256(occupant)
 
-    def _keep_better(self, work: Work, addresses: tuple[str, ...], look: _Look) -> None:
+    def _keep_better(self, work: Work, addresses: tuple[str, ...], look: Look) -> None:
         better = _BETTER[self._policy]
         if look.claimed:
             self._stay(work.leader, "another file of this plan has its place")
@@ -358,7 +227,7 @@ class Resolver:
 
     # Giving way
 
-    def _can_displace(self, look: _Look) -> bool:
+    def _can_displace(self, look: Look) -> bool:
         return not look.claimed and all(self._gives_way(at) for _, at in look.occupants)
 
     def _gives_way(self, occupant: int) -> bool:
@@ -375,15 +244,15 @@ class Resolver:
             return is_free and position not in self._decisions.evidence
         duplicates = self._in.duplicates
         return (
-            self._leaves
-            and occupant not in self._leader_of
+            self._lookout.leaves
+            and self._lookout.is_alone(occupant)
             and self._decisions.reasons.get(occupant) in {IN_PLACE, SETTLED}
             and not self._in.files.is_protected(occupant)
             and occupant not in duplicates.keepers
             and occupant not in duplicates.keeper_of
         )
 
-    def _displace(self, work: Work, addresses: tuple[str, ...], look: _Look) -> None:
+    def _displace(self, work: Work, addresses: tuple[str, ...], look: Look) -> None:
         """Let the files there give way, to the trash or to a new name, and take their place."""
         if self._is_too_long(addresses):
             self._refuse(work, TOO_LONG)
@@ -435,21 +304,8 @@ class Resolver:
         if self._is_too_long(addresses):
             self._refuse(work, TOO_LONG)
             return
-        if work.is_project:
-            self._move_project(work, addresses[0][: -len(work.remainders[0])])
-        for row, address in zip(work.members, addresses, strict=True):
-            own = self._in.placer.namespace.address(self._in.files.keys[row])
-            if self._leaves and own is not None:
-                self._names.leave(own, row)
-            self._names.claim(address, row)
+        self._lookout.take(work, addresses)
         self.found.outcomes.append(Outcome(work, addresses, displaced, conflict))
-
-    def _move_project(self, work: Work, anchor: str) -> None:
-        unit = self._in.files.units.unit_of[work.leader]
-        own = self._in.placer.namespace.address(unit.anchor) if unit.anchor else None
-        if self._leaves and own is not None:
-            self._projects.pop(self._names.key(own), None)
-        self._projects[self._names.key(anchor)] = work.leader
 
     def _stay(self, leader: int, reason: str) -> None:
         self.found.stays[leader] = reason

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from models.domain.facts import columns_of, date_used
 from models.domain.organizing import OperationType
 from models.domain.plans import Action, Move
-from tasks.plan.decide import VIRTUAL, Decisions, Fate
 from tasks.plan.intake import CHUNK_ROWS, Intake
 from tasks.plan.resolve import Outcome, Resolution
+from tasks.plan.work import VIRTUAL, Decisions, Fate
 from warehouse.schemas.arrow import arrow_schema
 
 compute: Any = pc  # the stubs know too few of its overloads
