@@ -1,8 +1,10 @@
 """The `fileorganizer` command: what there is, and how it leaves."""
 
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
+import structlog
 import typer
 
 from cli import duplicates, jobs, maintenance, organize, sql, stack
@@ -41,5 +43,6 @@ def options(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; standard output is for results, logs go to standard error."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     app()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -89,19 +90,19 @@ class Commands:
 
     def __init__(self) -> None:
         self._env = environment()
-        self._program = str(Path(sys.executable).parent / "fileorganizer")
+        self.program = str(Path(sys.executable).parent / "fileorganizer")
 
     def show(self, *arguments: str) -> None:
         """Run a command with its output on the terminal."""
         console.print(f"\n[bold green]$ fileorganizer {' '.join(arguments)}[/]", highlight=False)
         sys.stdout.flush()
-        subprocess.run([self._program, *arguments], env=self._env, check=True)
+        subprocess.run([self.program, *arguments], env=self._env, check=True)
 
-    def json(self, *arguments: str) -> dict[str, dict[str, str]]:
+    def json(self, *arguments: str) -> dict[str, Any]:
         """Run a command with `--json` and return its document."""
         console.print(f"\n[bold green]$ fileorganizer {' '.join(arguments)} --json[/]")
         done = subprocess.run(
-            [self._program, *arguments, "--json"],
+            [self.program, *arguments, "--json"],
             env=self._env,
             check=True,
             stdout=subprocess.PIPE,
@@ -150,7 +151,7 @@ def main() -> int:
     console.rule(f"after undo the tree is {verdict} to the start ({minutes:.1f} min)")
     console.print(
         f"still running; look around, then stop it with:\n"
-        f"  FILEORGANIZER_HOME={DEMO / 'home'} {run._program} down"  # noqa: SLF001 - own class
+        f"  FILEORGANIZER_HOME={DEMO / 'home'} {run.program} down"
     )
     return 0 if is_equal and is_conserved else 1
 

@@ -47,18 +47,25 @@ class Command:
 
 @pytest.fixture(scope="session")
 def stack(open_folder: Path) -> Iterator[dict[str, str]]:
-    """Environment of a running stack; stopped at the end of the session."""
+    """Environment of a running stack; stopped at the end of the session.
+
+    While writing tests, `FILEORGANIZER_TEST_HOME` names the home of a stack that runs already.
+    """
+    running = os.environ.get("FILEORGANIZER_TEST_HOME")
     env = {
         **os.environ,
-        "FILEORGANIZER_HOME": str(open_folder / "stack"),
+        "FILEORGANIZER_HOME": running or str(open_folder / "stack"),
         "FILEORGANIZER_PREFECT_PORT": "0",
         "FILEORGANIZER_LEASE_S": "6",
         "FILEORGANIZER_BATCH_FILES": "400",
     }
     for name in ("PREFECT_API_URL", "FILEORGANIZER_DATABASE_URL"):
         env.pop(name, None)
-    subprocess.run([str(PROGRAM), "up", "--detach"], env=env, check=True, timeout=240)
+    env.pop("FILEORGANIZER_TEST_HOME", None)
+    subprocess.run([str(PROGRAM), "up", "--detach"], env=env, check=True, timeout=420)
     yield env
+    if running:
+        return
     subprocess.run([str(PROGRAM), "down"], env=env, check=True, timeout=120)
 
 

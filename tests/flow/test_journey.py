@@ -99,9 +99,7 @@ def test_organize_conserves_every_byte_and_undo_restores_the_tree(
     assert facts_of(collection) == before
 
 
-def test_trashed_duplicates_are_conserved_and_come_back(
-    command: Command, collection: Path, before
-):
+def test_trashed_duplicates_are_conserved_and_come_back(command: Command, collection: Path, before):
     contents = sorted(sha for sha, _ in before.values())
     done = command("organize", str(collection), "--on-duplicate", "trash", "--yes")
     assert done["plan"]["totals"]["trashes"] > 100
