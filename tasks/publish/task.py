@@ -55,10 +55,10 @@ def to_catalog(lake: Lake, ledger: PublishLedger, job_id: str, found: Staged) ->
             root_id=root.root_id,
             is_complete=root.is_complete,
         )
-        counts.update({f"files_{name}": count for name, count in asdict(changes).items()})
+        counts.update({f"catalog_{name}": count for name, count in asdict(changes).items()})
     for root in found.roots:
         if root.gone:
-            counts["files_deleted"] += ledger.mark_deleted(
+            counts["catalog_deleted"] += ledger.mark_deleted(
                 job, list(root.gone), root_id=root.root_id
             )
         members += ledger.publish_duplicates(job, lake.read(root.duplicates), root_id=root.root_id)

@@ -191,7 +191,7 @@ class World:
         second = to_catalog(self.lake, self.ledger, job.id, again)
         to_warehouse(self.lake, self.ledger, job.id, again, judge)
         changes = {name for name, count in second.items() if count}
-        assert changes <= {"files_unchanged", "duplicate_members"}
+        assert changes <= {"catalog_unchanged", "duplicate_members"}
         assert self.rows() == before
         return counts
 
@@ -291,7 +291,7 @@ def reindex(world, root="in"):
 
 def test_an_indexed_root_is_published(world):
     job, counts = reindex(world)
-    assert counts["files_inserted"] == 4
+    assert counts["catalog_inserted"] == 4
     assert counts["duplicate_members"] == 2
     assert counts["rows_published"] == 4 + 1 + 2 + 4 + 1
     world.check()
@@ -309,13 +309,13 @@ def test_an_indexed_root_is_published(world):
 def test_a_second_index_tells_only_what_changed(world):
     reindex(world)
     _, counts = reindex(world)
-    assert (counts["files_unchanged"], counts["files_updated"]) == (4, 0)
+    assert (counts["catalog_unchanged"], counts["catalog_updated"]) == (4, 0)
     assert ask(world.lake, "SELECT count(*) FROM dim_file").rows == ((4,),)
     world.put("in", "a.jpg", "changed")
     del world.files["in"]["e"]
     world.put("in", "new", "one")
     _, counts = reindex(world)
-    changed = ("files_inserted", "files_updated", "files_unchanged", "files_deleted")
+    changed = ("catalog_inserted", "catalog_updated", "catalog_unchanged", "catalog_deleted")
     assert tuple(counts[name] for name in changed) == (1, 1, 2, 1)
     assert ask(world.lake, "SELECT count(*) FROM dim_file").rows == ((7,),)
     world.check()
@@ -392,7 +392,7 @@ def test_files_are_published_where_a_job_put_them_and_back(world, target, is_kno
             world.sql("SELECT storage_key, id FROM files WHERE deleted_at IS NULL ORDER BY 1")
             == ids
         )
-        assert counts["files_moved"] == 2
+        assert counts["catalog_moved"] == 2
 
 
 def test_what_came_while_a_plan_waited_is_not_gone(world):
@@ -455,7 +455,7 @@ def test_great_expectations_judge_what_is_published(world, monkeypatch):
     world.apply(job, epoch, [world.operation(job, 0, "move", ("in", "b.jpg"), ("in", "P/b.jpg"))])
     parts = (refs.fingerprints, refs.categories, refs.duplicates)
     counts = publish_catalog.fn(job.id, job.source_root_id, *parts)
-    assert counts["files_moved"] == 1
+    assert counts["catalog_moved"] == 1
     shown = world.publish(job, refs, judge=lambda run: Verdict(**judge_run.fn(run)))
     assert shown["expectations_met"] > 100
     world.check()
