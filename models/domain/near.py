@@ -135,12 +135,22 @@ class TextPrint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NearPair:
-    """Two contents that are nearly the same, and how that was seen."""
+class Content:
+    """One content that may have near-duplicates, and a file that holds it."""
 
-    first: str = column("Content, SHA-256; the smaller of the two.")
-    second: str = column("Content, SHA-256; the larger of the two.")
-    media: str = column("What was compared, a `NearMedia`.")
-    similarity_ratio: float = column("0 to 1; its meaning for each media is in docs/duplicates.md.")
-    distance_bits: int = column("Bits by which the closest hashes differ; -1 for text.")
-    evidence: str = column("What the second check saw, in words.")
+    sha256: str = column("SHA-256, 64 hexadecimal digits.")
+    key: str = column("A file of this content: the keeper of its equals, or the only one.")
+    label: str = column("Content type by signature or Magika.")
+    kind: str = column("Which signature is to be made, a `NearMedia`.")
+    size_bytes: int = column("Size in bytes.")
+    version: str = column("Version of the file that was read.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """The signature of one content as bytes (`near_payload`)."""
+
+    sha256: str = column("Content, 64 hexadecimal digits.")
+    version: int = column("`SIGNATURE_VERSION` it was made with.")
+    payload: bytes = column("What `near_payload.unpack` reads; empty when there is nothing in it.")
+    problem: str | None = column("Why there is none, in words; null when none.", default=None)

@@ -24,6 +24,10 @@ _PARSERS = {
     "zip": "tasks.fingerprint.packages",
     "ole": "tasks.fingerprint.packages",
     "mail": "tasks.fingerprint.mail",
+    "near_image": "tasks.fingerprint.perceptual.reading",
+    "near_audio": "tasks.fingerprint.perceptual.reading",
+    "near_video": "tasks.fingerprint.perceptual.reading",
+    "near_document": "tasks.fingerprint.perceptual.reading",
 }
 """Module of each kind of parser; each has a function `read_<kind>(request, file) -> Facts`."""
 
@@ -83,6 +87,11 @@ def parser_kind(label: str, signature: str | None) -> str | None:
     if signature in {"zip", "ole"}:
         return signature
     return _kinds_by_label().get(label)
+
+
+def labels_of(kind: str) -> frozenset[str]:
+    """Return the labels that a kind of parser reads."""
+    return frozenset(_KINDS[kind].split())
 
 
 def preload() -> None:

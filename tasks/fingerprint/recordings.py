@@ -48,6 +48,15 @@ not be followed to other files."""
 _DEMUXERS_BY_TRIAL = {"mpc": ("mpc8", "mpc"), "mpeg": ("mpeg", "mpegvideo")}
 _OPTIONS = {"probesize": "1048576", "analyzeduration": "1000000", "protocol_whitelist": "pipe"}
 """ffmpeg's own defaults are five times as much; width, height and duration need only headers."""
+DECODING = _OPTIONS
+"""Options of the demuxers where frames are decoded, too."""
+
+
+def demuxers(label: str) -> tuple[str, ...]:
+    """Return the demuxers that may read a label, the likeliest first."""
+    return _DEMUXERS_BY_TRIAL.get(label) or (_DEMUXERS[label],)
+
+
 _LONGEST_S = 10.0 * 365 * 86_400
 """Longer is a broken header."""
 _MICROSECONDS = 1_000_000
@@ -93,8 +102,7 @@ def read_video(request: Request, file: FetchedFile) -> Facts:
         Exception: PyAV's, when it is none.
     """
     error: Exception | None = None
-    names = _DEMUXERS_BY_TRIAL.get(request.label) or (_DEMUXERS[request.label],)
-    for demuxer in names:
+    for demuxer in demuxers(request.label):
         try:
             return _open(demuxer, file)
         except (OSError, ValueError, EOFError) as failure:  # PyAV's errors are one or the other

@@ -99,6 +99,7 @@ class PictureSearch:
     proved by laying one kept picture on the other (`registration.shared_detail`).
 
     Attributes:
+        contents: SHA-256 of each content, ascending.
         radius: bits in which candidates were looked for.
         threshold: detail that two pictures must share.
         candidates: entries found: views that may show what a bucket of views shows.
@@ -121,6 +122,7 @@ class PictureSearch:
             workers: threads.
         """
         self.views = views
+        self.contents = views.contents
         buckets, bucket_of = np.unique(views.hashes[:, 0], return_inverse=True)
         self._bucket_of = bucket_of.astype(np.int32)
         order = np.argsort(self._bucket_of, kind="stable")

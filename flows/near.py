@@ -1,0 +1,98 @@
+"""Near-duplicates of one root: index it, sign what is new, group what is nearly the same."""
+
+from typing import Any
+
+from prefect import flow
+
+from flows.batches import run_window, threads
+from flows.enact import APPLIED
+from flows.indexing import FINGERPRINTED, Indexed, index_root, width
+from models.domain.near import NearMedia
+from models.domain.table_refs import TableRef
+from models.settings import Settings
+from tasks.dedupe.near_task import find_near_duplicates
+from tasks.fingerprint.signing_task import list_contents, sign_batch
+from tasks.lifecycle.task import (
+    JobRun,
+    batch_ranges,
+    cancel_from_prefect,
+    held_job,
+    recall_index,
+    remember_index,
+    report_job,
+    run_name,
+)
+from tasks.publish.task import publish_catalog, publish_run
+
+_SIGNING = (FINGERPRINTED + 0.05, 0.85)
+"""Share of the job that making signatures takes, for progress: it is the long part (DESIGN 4)."""
+
+
+def near_groups_of(
+    run: JobRun, root_id: str, indexed: Indexed, *, media: list[str], threshold: float | None
+) -> TableRef:
+    """Sign the contents of an indexed root and return their near groups, rows of `DuplicateRow`."""
+    job_id = run.job.id
+    contents = list_contents(job_id, indexed.fingerprints, indexed.duplicates, media)
+    ranges = batch_ranges(contents.rows, batch_rows=Settings().batch_files)
+
+    def at_boundary(done: int) -> None:
+        signed = ranges[done - 1][1] if done else 0
+        run.progress("signing", signed, contents.rows, span=_SIGNING)
+        run.safe_point()
+
+    parts = run_window(
+        sign_batch,
+        (
+            {
+                "job_id": job_id,
+                "root_id": root_id,
+                "batch": batch,
+                "contents": contents,
+                "first": first,
+                "last": last,
+            }
+            for batch, (first, last) in enumerate(ranges)
+        ),
+        width=width(),
+        at_boundary=at_boundary,
+    )
+    run.progress("comparing", 0, 1, span=(_SIGNING[1], APPLIED))
+    return find_near_duplicates(
+        job_id, indexed.fingerprints, indexed.categories, contents, parts, threshold
+    )
+
+
+@flow(
+    name="near-duplicates",
+    flow_run_name=run_name("near-duplicates"),
+    task_runner=threads(),
+    on_cancellation=[cancel_from_prefect],
+)
+def near_duplicates(
+    job_id: str, media: list[str] | None = None, threshold: float | None = None
+) -> dict[str, Any]:
+    """Index one root as `reindex` does, and find what is nearly the same. Removes nothing.
+
+    Args:
+        job_id: a pending job of kind `reindex`.
+        media: which of `NearMedia` to compare; all of them when None.
+        threshold: smallest similarity ratio; by the collection's size when None.
+
+    Returns:
+        Counts of files, bytes, changes, duplicates and published rows, and of near rows.
+    """
+    with held_job(job_id) as run:
+        root_id = run.job.source_root_id
+        indexed = index_root(run, root_id)
+        near = near_groups_of(
+            run, root_id, indexed, media=media or [*NearMedia], threshold=threshold
+        )
+        remember_index(job_id, {**recall_index(job_id), "near": near})
+        run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
+        refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
+        facts = publish_catalog(job_id, root_id, *refs)
+        facts |= publish_run(job_id, root_id, *refs)
+        facts["near_rows"] = near.rows
+        report_job(job_id, facts)
+    return facts
