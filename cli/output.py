@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from models.domain.errors import EXIT_CODES, FileOrganizerError, Kind
@@ -49,7 +50,7 @@ def facts_table(title: str, facts: Mapping[str, Any]) -> Table:
         if value is None or value == "":
             continue
         text = f"{value:,}" if isinstance(value, int) else str(value)
-        table.add_row(name.replace("_", " "), text)
+        table.add_row(name.replace("_", " "), escape(text))
     return table
 
 
@@ -59,7 +60,7 @@ def rows_table(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]])
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(str(value) for value in row))
+        table.add_row(*(escape(str(value)) for value in row))
     return table
 
 
