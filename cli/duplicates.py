@@ -1,20 +1,25 @@
-"""`duplicates`: which files hold equal bytes, and what they waste."""
+"""`duplicates`: which files hold equal bytes or nearly the same content, and what they waste."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
 import typer
 
 from cli.following import followed
+from cli.near_report import near_report
 from cli.organize import Json
 from cli.output import emit_json, fail, out, rows_table, size
 from cli.session import open_session
 from models.domain.duplicates import DuplicateRow
-from models.domain.errors import FileOrganizerError
+from models.domain.errors import FileOrganizerError, MissingError
 from models.domain.jobs import JobKind
+from models.domain.near import NearMedia
+from models.domain.table_refs import TableRef
 from storage.opening import canonical_url, open_store
 from warehouse.schemas.arrow import to_rows
-from warehouse.store.parts import open_lake
+from warehouse.store.parts import Lake, open_lake
 
 
 def groups_of(table: pa.Table) -> list[dict[str, Any]]:
@@ -42,12 +47,31 @@ def groups_of(table: pa.Table) -> list[dict[str, Any]]:
 
 def duplicates(
     source: Annotated[str, typer.Argument(help="Folder, or s3://bucket/prefix.")],
+    near: Annotated[
+        bool, typer.Option("--near", help="Also find pictures, sounds, films and texts alike.")
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Similarity of near-duplicates; by their number if unset."),
+    ] = None,
+    media: Annotated[
+        list[NearMedia] | None, typer.Option(help="Kinds to compare; all of them if unset.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write near-duplicates side by side to this file.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Groups to print.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Find files with equal bytes and say which copy would be kept, and why. Removes nothing."""
+    """Find files with equal bytes and say which copy would be kept, and why. Removes nothing.
+
+    With `--near`, `--media`, `--html` or a `--threshold` below 1, files that are nearly the same
+    are found, too; no rule ever removes those.
+    """
+    is_near = near or bool(media) or html is not None or (threshold is not None and threshold < 1)
     try:
         with open_session(quiet=as_json) as session:
+            from flows.near import near_duplicates
             from flows.reindex import reindex_root
             from tasks.lifecycle.task import job_for_root, recall_index
 
@@ -56,36 +80,75 @@ def duplicates(
             next(iter(store.list_pages(page_size=1)), None)
             job_id = job_for_root(JobKind.REINDEX, session.ledger.root_for(url).id)
             with followed(session.ledger, job_id, quiet=as_json):
-                reindex_root(job_id)
+                if is_near:
+                    near_duplicates(job_id, [*(media or NearMedia)], threshold)
+                else:
+                    reindex_root(job_id)
             lake = open_lake(session.settings.lake)
-            _print(groups_of(lake.read(recall_index(job_id)["duplicates"])), limit, as_json=as_json)
+            tables = recall_index(job_id)
+            alike = groups_of(lake.read(tables["near"])) if is_near else None
+            if html is not None:
+                page = near_report(source, alike or [], _thumbnails(lake, tables))
+                html.write_text(page, encoding="utf-8")
+            _print(groups_of(lake.read(tables["duplicates"])), alike, limit, as_json=as_json)
     except FileOrganizerError as error:
         fail(error, as_json=as_json)
 
 
-def _print(groups: list[dict[str, Any]], limit: int, *, as_json: bool) -> None:
+def _thumbnails(lake: Lake, tables: Mapping[str, TableRef]) -> Any:
+    """Return what gives the thumbnail of a file, by its key."""
+    rows = lake.read(tables["fingerprints"]).select(["key", "thumbnail"])
+    uris = dict(zip(rows["key"].to_pylist(), rows["thumbnail"].to_pylist(), strict=True))
+
+    def thumbnail(key: str) -> bytes | None:
+        uri = uris.get(key)
+        try:
+            return lake.read_blob(uri) if uri else None
+        except MissingError:
+            return None
+
+    return thumbnail
+
+
+def _print(
+    groups: list[dict[str, Any]],
+    alike: list[dict[str, Any]] | None,
+    limit: int,
+    *,
+    as_json: bool,
+) -> None:
     wasted = sum(group["space_wasted_bytes"] for group in groups)
     count = sum(len(group["duplicates"]) for group in groups)
     if as_json:
-        emit_json(
-            {
-                "duplicate_groups": groups,
-                "total_duplicates": count,
-                "total_space_wasted_gb": wasted / 1e9,
-            }
-        )
+        document: dict[str, Any] = {
+            "duplicate_groups": groups,
+            "total_duplicates": count,
+            "total_space_wasted_gb": wasted / 1e9,
+        }
+        emit_json(document if alike is None else {**document, "near_groups": alike})
         return
+    title = f"{len(groups):,} groups, {count:,} duplicates, {size(wasted)} wasted"
+    out.print(_table(title, groups[:limit]))
+    if alike is not None:
+        files = sum(len(group["duplicates"]) for group in alike)
+        title = f"{len(alike):,} groups of near-duplicates, {files:,} files like the one kept"
+        out.print(_table(title, alike[:limit], is_near=True))
+
+
+def _table(title: str, groups: list[dict[str, Any]], *, is_near: bool = False) -> Any:
+    def named(member: dict[str, Any]) -> str:
+        return f"{member['similarity']:.0%} {member['file']}" if is_near else str(member["file"])
+
     rows = [
         (
             size(group["space_wasted_bytes"]),
             group["original_file"],
-            "\n".join(member["file"] for member in group["duplicates"]),
+            "\n".join(named(member) for member in group["duplicates"]),
             group["keep_reason"],
         )
-        for group in groups[:limit]
+        for group in groups
     ]
-    title = f"{len(groups):,} groups, {count:,} duplicates, {size(wasted)} wasted"
-    out.print(rows_table(title, ("wasted", "keep", "further copies", "why this one"), rows))
+    return rows_table(title, ("wasted", "keep", "further copies", "why this one"), rows)
 
 
 def register(app: typer.Typer) -> None:

@@ -145,10 +145,10 @@ def truth_rows(folder: Path) -> list[dict[str, str]]:
 
 def warm_up() -> None:
     """Compile what is compiled, so that no figure contains it."""
-    rows = [Image.effect_noise((80, 80), 90).convert("RGB") for _ in range(2)]
+    rows = [Image.effect_noise((80, 80), 90).convert("RGB")] * 2
     views = [view for n, row in enumerate(rows) for view in picture_views(row, f"{n:064x}")]
     with tempfile.TemporaryDirectory() as scratch:
         search = PictureSearch(
-            Views(to_table(views, PictureView).to_batches(), Path(scratch)), radius=40
+            Views(to_table(views, PictureView).to_batches(), Path(scratch)), radius=4
         )
         find_stars(range(len(search.contents)), search)

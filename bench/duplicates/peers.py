@@ -5,6 +5,8 @@ threshold it recommends: imagehash and imagededup at 10 of 64 bits (imagededup's
 of 256 (its paper), MinHashes of 128 values at a Jaccard index of 0.7.
 """
 
+# ruff: noqa: ANN001, ANN201 - a script for an environment whose libraries have no types
+
 import json
 import sys
 import time

@@ -1,9 +1,9 @@
 """Near-duplicates of ours beside peers: precision, recall, F1 and cost, in one table.
 
-Run: `python bench/duplicates/run.py [--data ../shared/data] [--photos 200] [--peers DIR]`. Peers live
-in an environment of their own, made here when it is missing; they are never dependencies of ours.
-Two sets: 200 photos with 13 kinds of copies (`make_copies.py`), and the sample collection's own
-truth. Everything runs at its default threshold.
+Run: `python -m bench.duplicates.run [--data ../shared/data] [--photos 200] [--peers DIR]`. Peers
+live in an environment of their own, made here when it is missing; they are never dependencies of
+ours. Two sets: 200 photos with 13 kinds of copies (`make_copies.py`), and the sample collection's
+own truth. Everything runs at its default threshold.
 """
 
 import argparse
@@ -34,6 +34,7 @@ class Score:
 
     @property
     def f1(self) -> float:
+        """The harmonic mean of both."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
@@ -103,7 +104,13 @@ def table(title: str, rows: list[tuple[str, Score, float, str]]) -> list[str]:
 
 
 def compare(
-    title: str, kind: str, paths: list[Path], truth: Pairs, ignored: Pairs, python: Path | None
+    title: str,
+    kind: str,
+    paths: list[Path],
+    *,
+    truth: Pairs,
+    ignored: Pairs,
+    python: Path | None,
 ) -> list[str]:
     """Return the table of one set of files."""
     order = ours.by_pixels(paths) if kind == "images" else list(range(len(paths)))
@@ -174,20 +181,25 @@ def main() -> None:
             source = arguments.data / "inbox"
             make_copies.make(source, folder, count=arguments.photos, seed=7)
         paths, truth = copies(folder)
-        lines += compare("Copies of photos", "images", paths, truth, set(), python)
+        lines += compare(
+            "Copies of photos", "images", paths, truth=truth, ignored=set(), python=python
+        )
+    print("\n".join(lines), flush=True)
     for title, kind, kinds, peers in (
         ("Sample collection: images", "images", {"image"}, python),
         ("Sample collection: videos", "films", {"video"}, None),
     ):
         paths, truth, equal = sample(arguments.data, kinds)
-        lines += compare(title, kind, paths, truth, equal, peers)
+        lines += compare(title, kind, paths, truth=truth, ignored=equal, python=peers)
     paths, truth, equal = sample(arguments.data, {"document"})
     plain = [n for n, path in enumerate(paths) if path.suffix == ".txt"]
     place = {n: k for k, n in enumerate(plain)}
     truth = {(place[a], place[b]) for a, b in truth if a in place and b in place}
     equal = {(place[a], place[b]) for a, b in equal if a in place and b in place}
     chosen = [paths[n] for n in plain]
-    lines += compare("Sample collection: plain texts", "texts", chosen, truth, equal, python)
+    lines += compare(
+        "Sample collection: plain texts", "texts", chosen, truth=truth, ignored=equal, python=python
+    )
     print("\n".join(lines))
     if arguments.out:
         arguments.out.write_text("\n".join(lines))
