@@ -6,11 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from deploy.embedded.addresses import running_stack
+from models.settings import Settings
+from tasks.ledger.ledger import Ledger
 
 PROGRAM = Path(sys.executable).parent / "fileorganizer"
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -25,21 +30,26 @@ class Command:
     env: dict[str, str]
     extra: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a `--json` call and return its process."""
-        return subprocess.Popen(
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A `--json` call under way; killed at the exit when it still runs."""
+        with subprocess.Popen(
             [str(PROGRAM), *arguments, "--json"],
             env={**self.env, **self.extra},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def __call__(self, *arguments: str, status: int = 0) -> dict[str, Any]:
         """Run a `--json` call to its end and return its document."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=280)
+        with self.started(*arguments) as process:
+            out, err = process.communicate(timeout=280)
         assert process.returncode == status, f"{arguments}: {process.returncode}\n{out}\n{err}"
         document: dict[str, Any] = json.loads(out)
         return document
@@ -90,3 +100,11 @@ def contents_of(folder: Path) -> list[str]:
     """Return the multiset of content hashes below `folder`, the trash included."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+
+
+@pytest.fixture
+def ledger(stack: dict[str, str]) -> Ledger:
+    """The stack's ledger, for looking faster than a command starts."""
+    addresses = running_stack(Settings(home=Path(stack["FILEORGANIZER_HOME"])))
+    assert addresses is not None
+    return Ledger(addresses.database_url)

@@ -4,10 +4,14 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flow_stack import Command, contents_of, facts_of
+
+from models.domain.jobs import TERMINAL, Job, JobStatus
+from tasks.ledger.ledger import Ledger
 
 pytestmark = [pytest.mark.flow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
@@ -27,51 +31,54 @@ def collection(tmp_path: Path) -> Path:
     return folder
 
 
-def newest_job(command: Command) -> dict[str, object]:
-    """Return the job that was created last."""
-    return command("jobs", "--limit", "1")["jobs"][0]
-
-
-def wait_for(command: Command, known: set[str], phases: set[str], *, limit_s: float = 120) -> str:
-    """Return the id of the next job once it is in one of `phases`."""
+def wait_for_job(
+    ledger: Ledger, known: set[str], is_there: Callable[[Job], bool], *, limit_s: float = 200
+) -> str:
+    """Return the id of the next job once it is where it shall be."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
-        job = newest_job(command)
-        if job["id"] not in known and (job["phase"] in phases or job["status"] in phases):
-            return str(job["id"])
-        time.sleep(0.2)
-    pytest.fail(f"no new job came to {phases}: {newest_job(command)}")
+        for job in ledger.jobs(limit=3):
+            if job.id not in known and is_there(job):
+                return job.id
+        time.sleep(0.02)
+    raise TimeoutError(str(ledger.jobs(limit=3)))
 
 
-def known_jobs(command: Command) -> set[str]:
+def known_jobs(ledger: Ledger) -> set[str]:
     """Return the ids of all jobs there are."""
-    return {job["id"] for job in command("jobs", "--limit", "1000")["jobs"]}
+    return {job.id for job in ledger.jobs(limit=1000)}
 
 
-def test_a_canceled_job_stops_soon_with_nothing_half_done(command: Command, collection: Path):
+def test_a_canceled_job_stops_soon_with_nothing_half_done(
+    command: Command, ledger: Ledger, collection: Path
+):
     before, contents = facts_of(collection), contents_of(collection)
-    known = known_jobs(command)
-    process = command.start("organize", str(collection), "--yes")
-    job_id = wait_for(command, known, {"fingerprinting", "categorizing", "planning", "applying"})
-    asked = time.monotonic()
-    command("jobs", job_id, "--cancel")
-    process.communicate(timeout=120)
-    assert process.returncode == 3
-    job = command("jobs", job_id)["job"]
-    assert job["status"] == "canceled"
-    assert time.monotonic() - asked < 60  # two starts of the command line included
+    known = known_jobs(ledger)
+    with command.started("organize", str(collection), "--yes") as process:
+        job_id = wait_for_job(ledger, known, lambda job: job.phase == "fingerprinting")
+        ledger.request_cancel(job_id)
+        asked = time.monotonic()
+        wait_for_job(ledger, known, lambda job: job.status is JobStatus.CANCELED)
+        assert time.monotonic() - asked < 10
+        process.communicate(timeout=120)
+        assert process.returncode == 3
     assert contents_of(collection) == contents
     command("undo", job_id)
     assert facts_of(collection) == before
 
 
-def test_a_killed_command_goes_on_with_apply_and_can_be_undone(command: Command, collection: Path):
+def test_a_killed_command_goes_on_with_apply_and_can_be_undone(
+    command: Command, ledger: Ledger, collection: Path
+):
     before, contents = facts_of(collection), contents_of(collection)
-    known = known_jobs(command)
-    process = command.start("organize", str(collection), "--mode", "extension", "--yes")
-    job_id = wait_for(command, known, {"applying", "applied", "publishing"})
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    known = known_jobs(ledger)
+    with command.started("organize", str(collection), "--mode", "extension", "--yes") as process:
+        job_id = wait_for_job(
+            ledger, known, lambda job: sum(ledger.operation_counts(job.id).values()) > 0
+        )
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert ledger.job(job_id).status is JobStatus.RUNNING
     assert contents_of(collection) == contents
     killed = command("jobs", job_id)["job"]
     time.sleep(7)  # the lease of the session's stack is 6 s
@@ -83,15 +90,11 @@ def test_a_killed_command_goes_on_with_apply_and_can_be_undone(command: Command,
     assert facts_of(collection) == before
 
 
-def test_a_submitted_job_runs_on_the_worker(command: Command, collection: Path):
+def test_a_submitted_job_runs_on_the_worker(command: Command, ledger: Ledger, collection: Path):
     contents = contents_of(collection)
     job_id = command("organize", str(collection), "--detach")["job"]["id"]
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        job = command("jobs", job_id)["job"]
-        if job["status"] not in {"pending", "running"}:
-            break
-        time.sleep(1)
+    wait_for_job(ledger, set(), lambda job: job.id == job_id and job.status in TERMINAL)
+    job = command("jobs", job_id)["job"]
     assert job["status"] == "completed", json.dumps(job)
     assert job["files_total"] == FILES
     assert contents_of(collection) == contents
