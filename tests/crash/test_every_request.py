@@ -83,7 +83,7 @@ class Case:
 @pytest.mark.scenario(11)
 @pytest.mark.parametrize("is_undo", [False, True], ids=["apply", "undo"])
 @pytest.mark.parametrize("plan", PLANS)
-def test_every_request(
+def test_every_request(  # noqa: PLR0917 - its servers and folders
     tmp_path: Path,
     s3_bucket: str,
     s3_calls: S3Calls,

@@ -21,8 +21,8 @@ from models.domain.errors import BusyError, ConflictError
 from models.domain.operations import OperationState
 from models.domain.plans import Action
 from storage.local import LocalStore
-from tasks.apply import evidence
-from tasks.apply.core import CHUNK_OPERATIONS, Mover
+from tasks.apply import core, evidence, ranges
+from tasks.apply.core import Mover
 from tasks.apply.planned import KEEPER_AT, KEEPER_URL
 from tasks.apply.ranges import possibly_ahead, whole_units
 from tasks.apply.undo import undo_operations
@@ -343,26 +343,35 @@ def test_a_keeper_that_the_same_job_moved_is_found_where_it_went(make):
 # Batches, leases, cancellation
 
 
+CHUNK = 50
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(core, "CHUNK_OPERATIONS", CHUNK)
+    monkeypatch.setattr(ranges, "CHUNK_OPERATIONS", CHUNK)
+
+
 def many(tmp_path, count, kind=LocalStore):
     world = World.make(tmp_path, {f"in/{n}.txt": f"{n}" for n in range(count)}, kind=kind)
     plan(world, *((MOVE, f"in/{n}.txt", f"out/{n}.txt") for n in range(count)))
     return world
 
 
-def test_the_journal_hears_of_hundreds_at_once(tmp_path):
-    world = many(tmp_path, 2 * CHUNK_OPERATIONS + 1)
+def test_the_journal_hears_of_hundreds_at_once(tmp_path, small_chunks):
+    world = many(tmp_path, 2 * CHUNK + 1)
     world.work()
     assert set(world.states()) == {"done"}
     assert world.journal.records == 3
 
 
-def test_a_cancellation_stops_between_chunks_with_nothing_half_done(tmp_path):
-    world = many(tmp_path, CHUNK_OPERATIONS + 10)
+def test_a_cancellation_stops_between_chunks_with_nothing_half_done(tmp_path, small_chunks):
+    world = many(tmp_path, CHUNK + 10)
     answers = iter([True, False])
     world.work(may_continue=lambda: next(answers))
-    assert world.states().count("done") == CHUNK_OPERATIONS
+    assert world.states().count("done") == CHUNK
     assert world.states().count("planned") == 10
-    assert len(contents(world.source_root / "out")) == CHUNK_OPERATIONS
+    assert len(contents(world.source_root / "out")) == CHUNK
     world.work()
     assert set(world.states()) == {"done"}
 
@@ -545,11 +554,11 @@ def test_undo_does_not_overwrite_what_took_the_old_place(make):
     assert contents(world.destination_root)["out/a.txt"] == b"a"
 
 
-def test_only_what_a_chunk_takes_can_be_ahead(tmp_path):
-    world = many(tmp_path, 3 * CHUNK_OPERATIONS)
+def test_only_what_a_chunk_takes_can_be_ahead(tmp_path, small_chunks):
+    world = many(tmp_path, 3 * CHUNK)
     rows = world.journal.rows["job"]
     rows[0] = replace(rows[0], state=OperationState.DONE)
-    late = 2 * CHUNK_OPERATIONS
+    late = 2 * CHUNK
     rows[late] = replace(rows[late], state=OperationState.COPIED)
     found = [each.seq for each in possibly_ahead(world.journal, "job")]
-    assert found == [*range(1, CHUNK_OPERATIONS + 1), late]
+    assert found == [*range(1, CHUNK + 1), late]
