@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -19,6 +19,8 @@ from tasks.fingerprint.reading import Buffer, Content, read_once
 HEAD_ONLY_BYTES = 256 * 1024
 """What a parser of headers is sent of a file; it asks for ranges when it needs more."""
 _HEADER_KINDS = frozenset({"audio", "mail", "ole", "raw", "video", "zip"})
+_PICTURE_KINDS = frozenset({"image"})
+"""Kinds with a thumbnail. Asking the lake for those of others took a quarter of a small file."""
 _RANGE_BYTES = 1 << 20
 _BUSY_RATIO = 0.5
 """Above this share of busy files it is the storage that is busy, not some files."""
@@ -102,15 +104,13 @@ def _parse(  # noqa: PLR0917 - one file's way through the ports
     wishes: Wishes,
 ) -> tuple[Facts, str | None]:
     """Return the facts of a file and the key of its thumbnail."""
-    has_thumbnail = wishes.thumbnails and thumbnails.has(content.sha256)
-    request = core.request_for(
-        decision,
-        row.size_bytes,
-        thumbnail=wishes.thumbnails and not has_thumbnail,
-        read_gps=wishes.read_gps,
-    )
+    request = core.request_for(decision, row.size_bytes, read_gps=wishes.read_gps)
     if request is None:
         return {}, None
+    has_thumbnail = False
+    if wishes.thumbnails and request.kind in _PICTURE_KINDS:
+        has_thumbnail = thumbnails.has(content.sha256)
+        request = replace(request, thumbnail=not has_thumbnail)
     blob = memoryview(content.blob)
     if request.kind in _HEADER_KINDS or (request.kind == "image" and not request.thumbnail):
         blob = blob[:HEAD_ONLY_BYTES]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,7 @@ _WEAK_PACKAGES = frozenset({"jar", "kmz"})
 _TEXTS = ("camera_make", "camera_model", "title", "artist", "album", "sender", "problem")
 _COUNTS = ("width", "height", "track")
 _NUMBERS = ("duration_s", "latitude", "longitude")
+_LISTED = tuple(field.name for field in fields(ManifestRow))
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -127,7 +128,10 @@ def fingerprint(
 
 
 def _row(row: ManifestRow, **columns: Any) -> Fingerprint:
-    return Fingerprint(**asdict(row), **columns)
+    listed = {
+        name: getattr(row, name) for name in _LISTED
+    }  # `asdict` copies deeply: ten times slower
+    return Fingerprint(**listed, **columns)
 
 
 def _media(decision: Decision, key: str) -> Media:
