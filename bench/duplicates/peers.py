@@ -5,7 +5,7 @@ threshold it recommends: imagehash and imagededup at 10 of 64 bits (imagededup's
 of 256 (its paper), MinHashes of 128 values at a Jaccard index of 0.7.
 """
 
-# ruff: noqa: ANN001, ANN201 - a script for an environment whose libraries have no types
+# ruff: noqa: ANN001, ANN201, ANN202 - a script for an environment whose libraries have no types
 
 import json
 import sys
@@ -28,11 +28,29 @@ def pairs_of_bits(bits, radius):
     return found
 
 
+def readable(encode, paths):
+    """Return what can be encoded, by position; a damaged file has no code."""
+    found = {}
+    for n, path in enumerate(paths):
+        try:
+            found[n] = encode(path)
+        except Exception:  # noqa: BLE001, S112 - whatever a damaged file does to a peer
+            continue
+    return found
+
+
+def numbered_pairs(codes, radius):
+    names = list(codes)
+    return [(names[i], names[j]) for i, j in pairs_of_bits(list(codes.values()), radius)]
+
+
 def imagehash_phash(paths):
     import imagehash
     from PIL import Image
 
-    return pairs_of_bits([imagehash.phash(Image.open(p)).hash.ravel() for p in paths], 10)
+    return numbered_pairs(
+        readable(lambda path: imagehash.phash(Image.open(path)).hash.ravel(), paths), 10
+    )
 
 
 def pdqhash_pdq(paths):
@@ -40,15 +58,18 @@ def pdqhash_pdq(paths):
     import pdqhash
     from PIL import Image
 
-    bits = [pdqhash.compute(np.asarray(Image.open(p).convert("RGB")))[0] for p in paths]
-    return pairs_of_bits(bits, 31)
+    def encode(path):
+        return pdqhash.compute(np.asarray(Image.open(path).convert("RGB")))[0]
+
+    return numbered_pairs(readable(encode, paths), 31)
 
 
 def imagededup_phash(paths):
     from imagededup.methods import PHash
 
     hasher = PHash(verbose=False)
-    encodings = {str(n): hasher.encode_image(image_file=p) for n, p in enumerate(paths)}
+    codes = readable(lambda path: hasher.encode_image(image_file=path), paths)
+    encodings = {str(n): code for n, code in codes.items()}
     encodings = {name: code for name, code in encodings.items() if code}
     found = hasher.find_duplicates(encoding_map=encodings, max_distance_threshold=10)
     return sorted({tuple(sorted((int(a), int(b)))) for a, others in found.items() for b in others})

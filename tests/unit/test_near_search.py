@@ -52,7 +52,9 @@ def found_pairs(matches) -> list[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize(("words", "radius"), [(1, 0), (1, 3), (1, 7), (1, 10), (4, 31), (4, 50)])
-def test_every_pair_is_found_once(words, radius):
+@pytest.mark.parametrize("worth", [0, 1])
+def test_every_pair_is_found_once(words, radius, worth, monkeypatch):
+    monkeypatch.setattr("tasks.dedupe.near.hamming.BUCKETS_WORTH", worth)
     for seed in range(3):
         hashes = clustered(seed, 400, words)
         found = found_pairs(pairs_within(hashes, radius))
@@ -60,7 +62,9 @@ def test_every_pair_is_found_once(words, radius):
         assert set(found) == brute_pairs(hashes, radius)
 
 
-def test_matches_between_two_sets_are_exact():
+@pytest.mark.parametrize("worth", [0, 1])
+def test_matches_between_two_sets_are_exact(worth, monkeypatch):
+    monkeypatch.setattr("tasks.dedupe.near.hamming.BUCKETS_WORTH", worth)
     left, right = clustered(1, 300, 1), clustered(1, 500, 1)
     distances = np.bitwise_count(left[:, None] ^ right[None]).sum(axis=2)
     found = found_pairs(matches_within(left, right, 6))
@@ -70,12 +74,14 @@ def test_matches_between_two_sets_are_exact():
 
 def test_a_hot_bucket_overflows_no_buffer_and_loses_nothing(monkeypatch):
     monkeypatch.setattr("tasks.dedupe.near.hamming.FIRST_ROOM", 16)
+    monkeypatch.setattr("tasks.dedupe.near.hamming.BUCKETS_WORTH", 0)
     hashes = np.arange(300, dtype=np.uint64)[:, None]
     found = found_pairs(pairs_within(hashes, 2))
     assert set(found) == brute_pairs(hashes, 2)
 
 
-def test_the_order_does_not_depend_on_the_number_of_workers():
+def test_the_order_does_not_depend_on_the_number_of_workers(monkeypatch):
+    monkeypatch.setattr("tasks.dedupe.near.hamming.BUCKETS_WORTH", 0)
     hashes = clustered(5, 1000, 1)
     assert found_pairs(pairs_within(hashes, 7)) == found_pairs(pairs_within(hashes, 7, workers=3))
 

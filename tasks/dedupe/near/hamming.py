@@ -12,7 +12,7 @@ screenshots) costs a nanosecond a comparison; callers collapse equal hashes firs
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,12 @@ from tasks.dedupe.near.hamming_kernel import BAND_BITS, BANDS_PER_WORD, BUCKETS
 
 BLOCK_BUCKETS = 1 << 9
 """Buckets joined at a time: 128 blocks a band keep any number of cores busy."""
+BUCKETS_WORTH = 1
+"""Comparisons that a visit to a neighboring bucket costs, filled or not."""
+BLOCK_ROWS = 1 << 10
+"""Rows compared with all others at a time."""
 _JOIN: Any = kernel.join  # compiled: its types are the arguments of each call
+_COMPARE: Any = kernel.compare_all
 FIRST_ROOM = 1 << 14
 """Pairs a block has room for at first; a block that finds more goes on with a new buffer."""
 
@@ -81,51 +86,70 @@ def _flips(largest: int) -> NDArray[np.int64]:
     return np.array(masks, np.int64)
 
 
-def _join_block(
-    left: _Buckets, right: _Buckets, bounds: tuple[int, int], search: tuple[Any, ...]
+def _collected(
+    step: Callable[[int, int, Any], tuple[int, int]], bounds: tuple[int, int]
 ) -> list[Matches]:
-    """Return the pairs of one range of buckets."""
+    """Return what a kernel finds in a range, with new room whenever it pauses."""
     found: list[Matches] = []
-    bucket, last = bounds
+    place, last = bounds
     room = FIRST_ROOM
-    while bucket < last:
+    while place < last:
         out = np.empty((room, 3), np.int64)
-        count, reached = _JOIN(
-            left.starts, left.rows, left.hashes, right.starts, right.rows, right.hashes,
-            bucket, last, *search, out,
-        )  # fmt: skip
+        count, reached = step(place, last, out)
         if count:
             part = out[:count]
             order = np.lexsort((part[:, 1], part[:, 0]))
             found.append(Matches(part[order, 0], part[order, 1], part[order, 2]))
-        if reached == bucket:
+        if reached == place:
             room *= 4  # one bucket alone has more pairs than there was room for
-        bucket = reached
+        place = reached
     return found
 
 
+def _in_turn(
+    run: Callable[[tuple[int, int]], list[Matches]], total: int, step: int, workers: int
+) -> Iterator[Matches]:
+    """Yield the matches of all ranges in order, a few ranges ahead."""
+    ranges = iter([(first, min(first + step, total)) for first in range(0, total, step)])
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = [pool.submit(run, each) for each in itertools.islice(ranges, workers + 1)]
+        while ahead:
+            yield from ahead.pop(0).result()
+            ahead += [pool.submit(run, each) for each in itertools.islice(ranges, 1)]
+
+
 def _join(left: Hashes, right: Hashes | None, radius: int, workers: int) -> Iterator[Matches]:
-    """Yield the pairs within the radius, band by band and block by block."""
+    """Yield the pairs within the radius: band by band, or all by all where that is less."""
     bands = left.shape[1] * BANDS_PER_WORD
     radii = band_radii(bands, radius)
-    with ThreadPoolExecutor(workers) as pool:
-        for band in range(bands):
-            if radii[band] < 0:
-                continue
-            one = _bucketed(left, band)
-            two = one if right is None else _bucketed(right, band)
-            search = (band, radius, radii, _flips(int(radii[band])), right is None)
-            blocks = iter(range(0, BUCKETS, BLOCK_BUCKETS))
+    flips = {band: _flips(int(radii[band])) for band in range(bands) if radii[band] >= 0}
+    others = left if right is None else right
+    if len(left) * len(others) <= BUCKETS_WORTH * BUCKETS * sum(map(len, flips.values())):
 
-            def run(
-                first: int, one: _Buckets = one, two: _Buckets = two, search: Any = search
-            ) -> list[Matches]:
-                return _join_block(one, two, (first, first + BLOCK_BUCKETS), search)
+        def compare(bounds: tuple[int, int]) -> list[Matches]:
+            return _collected(
+                lambda first, last, out: _COMPARE(
+                    left, others, first, last, radius, right is None, out
+                ),
+                bounds,
+            )
 
-            ahead = [pool.submit(run, first) for first in itertools.islice(blocks, workers + 1)]
-            while ahead:
-                yield from ahead.pop(0).result()
-                ahead += [pool.submit(run, first) for first in itertools.islice(blocks, 1)]
+        yield from _in_turn(compare, len(left), BLOCK_ROWS, workers)
+        return
+    for band, masks in flips.items():
+        one = _bucketed(left, band)
+        two = one if right is None else _bucketed(right, band)
+        search = (band, radius, radii, masks, right is None)
+
+        def join(
+            bounds: tuple[int, int], one: _Buckets = one, two: _Buckets = two, search: Any = search
+        ) -> list[Matches]:
+            tables = (one.starts, one.rows, one.hashes, two.starts, two.rows, two.hashes)
+            return _collected(
+                lambda first, last, out: _JOIN(*tables, first, last, *search, out), bounds
+            )
+
+        yield from _in_turn(join, BUCKETS, BLOCK_BUCKETS, workers)
 
 
 def matches_within(

@@ -79,6 +79,8 @@ def join(
     filled = 0
     for bucket in range(first, last):
         begun = filled
+        if left_starts[bucket] == left_starts[bucket + 1]:
+            continue
         for flip in range(masks.shape[0]):
             neighbor = bucket ^ masks[flip]
             if is_self and neighbor < bucket:
@@ -102,4 +104,29 @@ def join(
                     out[filled, 1] = high
                     out[filled, 2] = distance
                     filled += 1
+    return filled, last
+
+
+@numba.njit(cache=True, nogil=True)
+def compare_all(
+    left: Any, right: Any, first: int, last: int, radius: int, is_self: bool, out: Any
+) -> Any:  # pragma: no cover - compiled
+    """Fill `out` with (left row, right row, distance) of left rows `first` to `last`.
+
+    Returns:
+        As `join`, with rows in place of buckets.
+    """
+    filled = 0
+    for one in range(first, last):
+        begun = filled
+        for two in range(one + 1 if is_self else 0, right.shape[0]):
+            distance = _distance(left, right, one, two)
+            if distance > radius:
+                continue
+            if filled == out.shape[0]:
+                return begun, one
+            out[filled, 0] = one
+            out[filled, 1] = two
+            out[filled, 2] = distance
+            filled += 1
     return filled, last
