@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from cli.output import err
-from models.domain.errors import FileOrganizerError
+from models.domain.errors import ConflictError, FileOrganizerError
 from tasks.ledger.ledger import Ledger
 
 POLL_S = 0.25
@@ -78,12 +78,20 @@ class _Follower:
 
 @contextmanager
 def followed(ledger: Ledger, job_id: str, *, quiet: bool) -> Generator[None]:
-    """Show a job's progress while the body runs; Ctrl-C cancels the job at a safe point."""
+    """Show a job's progress while the body runs; Ctrl-C cancels the job at a safe point.
+
+    Raises:
+        ConflictError: the job was canceled.
+    """
+    from prefect.exceptions import CancelledRun
+
     follower = _Follower(ledger, job_id, quiet=quiet)
     before: Any = signal.signal(signal.SIGINT, follower.interrupt)
     follower.start()
     try:
         yield
+    except CancelledRun as error:
+        raise ConflictError(f"job {job_id} was canceled; nothing is half done") from error
     finally:
         follower.stop()
         signal.signal(signal.SIGINT, before)

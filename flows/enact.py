@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.batches import run_window, threads
+from flows.canceling import stops_when_canceled
 from models.domain.jobs import JobStatus
 from tasks.apply.task import apply_batch, begin_apply, finish_apply
 from tasks.lifecycle.task import (
@@ -70,6 +71,7 @@ def settle(run: JobRun) -> dict[str, Any]:
     task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
+@stops_when_canceled
 def enact(job_id: str) -> dict[str, Any]:
     """Carry out the job's approved plan; run again after a kill, it goes on where it was.
 

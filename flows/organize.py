@@ -4,6 +4,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.canceling import stops_when_canceled
 from flows.enact import enact
 from flows.propose import propose
 from tasks.lifecycle.task import approve_own_plan, cancel_from_prefect, run_name
@@ -14,6 +15,7 @@ from tasks.lifecycle.task import approve_own_plan, cancel_from_prefect, run_name
     flow_run_name=run_name("organize"),
     on_cancellation=[cancel_from_prefect],
 )
+@stops_when_canceled
 def organize(job_id: str) -> dict[str, Any]:
     """Plan a job and carry the plan out; a resumed run goes on with the plan there is.
 

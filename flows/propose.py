@@ -3,6 +3,7 @@
 from prefect import flow
 
 from flows.batches import threads
+from flows.canceling import stops_when_canceled
 from flows.indexing import FINGERPRINTED, index_root
 from models.domain.jobs import JobStatus
 from tasks.lifecycle.task import (
@@ -27,6 +28,7 @@ def _waits(_run: JobRun) -> JobStatus:
     task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
+@stops_when_canceled
 def propose(job_id: str) -> str:
     """Index the job's source and plan every operation.
 

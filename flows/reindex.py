@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.batches import threads
+from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
 from flows.indexing import index_root
 from models.domain.jobs import JobKind
@@ -25,6 +26,7 @@ from tasks.publish.task import publish_catalog, publish_run
     task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
+@stops_when_canceled
 def reindex_root(job_id: str) -> dict[str, Any]:
     """Index one root; unchanged files are listed and not opened.
 
@@ -43,6 +45,7 @@ def reindex_root(job_id: str) -> dict[str, Any]:
 
 
 @flow(name="reindex", on_cancellation=[cancel_from_prefect])
+@stops_when_canceled
 def reindex(root_id: str | None = None, job_id: str | None = None) -> dict[str, Any]:
     """Index one root, or all of them in turn; one that is away is reported and changes nothing.
 

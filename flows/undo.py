@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.batches import threads
+from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED, carry_out, settle
 from tasks.apply.task import make_undo, mark_undone
 from tasks.lifecycle.task import cancel_from_prefect, held_job, report_job, run_name
@@ -17,6 +18,7 @@ from tasks.publish.task import publish_catalog, publish_run
     task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
+@stops_when_canceled
 def undo(job_id: str) -> dict[str, Any]:
     """Carry out the inverse of the job that this undo job names; twice equals once.
 

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 
 from flows.batches import run_window, threads
+from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
 from flows.indexing import width
 from models.domain.jobs import JobKind, JobStatus
@@ -27,6 +28,7 @@ from tasks.verify.task import files_to_verify, summarize_verification, verify_ba
     task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
+@stops_when_canceled
 def verify_root(job_id: str) -> dict[str, Any]:
     """Read every known file of one root again.
 
@@ -73,6 +75,7 @@ def verify_root(job_id: str) -> dict[str, Any]:
 
 
 @flow(name="verify", on_cancellation=[cancel_from_prefect])
+@stops_when_canceled
 def verify(root_id: str | None = None, job_id: str | None = None) -> dict[str, Any]:
     """Verify one root, or all of them in turn.
 
