@@ -199,14 +199,15 @@ class Carrier(Transfer):
         Raises:
             ConflictError: it is gone or changed; the member must stay.
         """
-        receipt = operation.receipt
-        if operation.action != Action.TRASH or receipt is None:
-            return receipt
-        row = evidence.stat(self.stores[receipt["kept_url"]], receipt["kept_key"])
-        if row is not None and row.version == receipt["kept_version"]:
-            return receipt
+        receipt = operation.receipt or {}
+        if operation.action != Action.TRASH:
+            return operation.receipt
+        if "kept_key" in receipt:
+            row = evidence.stat(self.stores[receipt["kept_url"]], receipt["kept_key"])
+            if row is not None and row.version == receipt["kept_version"]:
+                return receipt
         keeper = evidence.find_keeper(self.stores, operation)
-        return evidence.receipt_of(operation, receipt["member_version"], keeper)
+        return evidence.receipt_of(operation, operation.version, keeper)
 
     def _delete_source(self, operation: Operation) -> None:
         """Delete the source while it is what was planned.

@@ -21,6 +21,7 @@ lives many times longer, so a worker that slept through its own lease stops befo
 Were it stopped exactly between the question and the next call, it meets the facts of point 3.
 """
 
+import errno
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
@@ -43,6 +44,10 @@ folder costs milliseconds there, and each chunk syncs its folders once."""
 CHUNK_S = 3.0
 """Seconds of work that a resume looks at again at most: below the ten in which a cancellation has
 to be heard, and far below the life of any lease (30 s by default)."""
+
+IN_USE = frozenset({errno.EBUSY, errno.ETXTBSY})
+"""What the system says of one file in use (a mount point, a running program): waiting inside the
+job would not help, so it is deferred instead of trying the whole batch again."""
 
 Staged = tuple[Operation, Outcome]
 
@@ -217,9 +222,10 @@ class Mover:
         Raises:
             FileOrganizerError: the same error, when it is not about this file.
         """
-        if error.kind is Kind.BUSY or isinstance(error, RootGoneError):
+        is_in_use = getattr(error.__cause__, "errno", None) in IN_USE
+        if isinstance(error, RootGoneError) or (error.kind is Kind.BUSY and not is_in_use):
             raise error
-        if isinstance(error, GrowingError):
+        if isinstance(error, GrowingError) or is_in_use:
             state = OperationState.DEFERRED
         elif error.kind is Kind.BROKEN:
             state = OperationState.FAILED

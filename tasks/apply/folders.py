@@ -1,7 +1,9 @@
 """Folders after the files: those a job emptied go; an undo brings them back as they were."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from models.domain.errors import ConflictError, ForbiddenError, MissingError
 from models.domain.operations import FolderRow, Operation, OperationState
 from models.domain.organizing import RESERVED_PREFIX
 from models.domain.plans import Action
@@ -31,9 +33,15 @@ def prune(stores: Mapping[str, Store], folders: Iterable[tuple[str, str]]) -> in
     A folder that was empty before the job never held a file of it, so it is not among them.
     """
     deepest_first = sorted(folders, key=lambda place: (-place[1].count("/"), place))
-    return sum(
-        stores[url].prune_folder(key) for url, key in deepest_first if key and not _is_ours(key)
-    )
+    return sum(_is_pruned(stores[url], key) for url, key in deepest_first if not _is_ours(key))
+
+
+def _is_pruned(store: Store, key: str) -> bool:
+    """Return whether a folder went; one that may not be removed stays, and that is all."""
+    try:
+        return bool(key) and store.prune_folder(key)
+    except (ConflictError, ForbiddenError, MissingError):
+        return False
 
 
 def restore_folders(stores: Mapping[str, Store], folders: Sequence[FolderRow]) -> int:
@@ -49,7 +57,9 @@ def restore_folders(stores: Mapping[str, Store], folders: Sequence[FolderRow]) -
     for row in sorted(folders, key=lambda row: (-row.key.count("/") - bool(row.key), row.key)):
         if row.existed and not _is_ours(row.key) and row.modified_ns is not None:
             facts = FolderFacts(mode=row.mode or 0o755, modified_ns=row.modified_ns)
-            stores[row.url].restore_folder(row.key, facts)
+            # Where a file or a lock is in the way the folder stays as it is; files come first.
+            with contextlib.suppress(ConflictError, ForbiddenError, MissingError):
+                stores[row.url].restore_folder(row.key, facts)
     return pruned
 
 

@@ -1,6 +1,7 @@
 """From an approved plan to the journal's first rows; nothing is touched here."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -33,7 +34,7 @@ def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
 
     What stays (skips and refusals of the plan) is not journaled, and `seq` counts what is, without
     gaps: `source_key` leads back to the plan's row. A move without known content is journaled as
-    refused, since nobody could prove afterwards that it arrived.
+    refused with its whole unit, since nobody could prove afterwards that it arrived.
 
     Args:
         approved: the plan somebody approved.
@@ -53,7 +54,14 @@ def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
         for row in writing
         if row.action == Action.MOVE and row.destination_key is not None
     }
-    return [_operation(approved, row, keepers, seq) for seq, row in enumerate(writing)]
+    operations = [_operation(approved, row, keepers, seq) for seq, row in enumerate(writing)]
+    unknown = {row.unit_id for row in writing if row.sha256 is None and row.action != Action.ASSIGN}
+    return [_refused(each) if each.unit_id in unknown else each for each in operations]
+
+
+def _refused(operation: Operation) -> Operation:
+    error = "its content, or a companion's, is not known, so its arrival could not be proven"
+    return replace(operation, state=OperationState.REFUSED, error=error)
 
 
 def _check_units(rows: Iterable[Move]) -> None:
@@ -83,7 +91,6 @@ def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str], seq: 
         if row.action not in {Action.TRASH, Action.DISPLACE}:
             raise InvalidError(f"the plan's row {row.seq} has no destination; make a new plan")
         destination_key = trash_key(plan.job_id, row.source_key)
-    is_known = row.sha256 is not None or row.action == Action.ASSIGN
     return Operation(
         job_id=plan.job_id,
         seq=seq,
@@ -98,9 +105,7 @@ def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str], seq: 
         sha256=row.sha256 or "",
         version=row.version,
         keeper_key=row.keeper_key,
-        state=OperationState.PLANNED if is_known else OperationState.REFUSED,
         receipt=receipt,
-        error=None if is_known else "its content is not known, so its arrival could not be proven",
         reason=row.reason,
     )
 

@@ -1,5 +1,6 @@
 """The mover on a real disk: preconditions, units, proofs, leases, folders, undo."""
 
+import errno
 import itertools
 import os
 from dataclasses import replace
@@ -8,6 +9,8 @@ import pytest
 from apply_world import (
     OLD_NS,
     CopyingStore,
+    Crash,
+    Steps,
     World,
     contents,
     debris,
@@ -394,6 +397,51 @@ def test_a_busy_storage_keeps_what_was_done_and_goes_on_later(tmp_path):
     assert world.states() == ["done", "done", "done", "planned", "planned"]
     world.work()
     assert set(world.states()) == {"done"}
+
+
+def test_one_file_in_use_is_deferred_and_the_rest_goes_on(tmp_path):
+    """A mount point, say: trying the whole batch again would never help."""
+    world = many(tmp_path, 3)
+    store, _ = world.open()
+    rename = store.rename
+
+    def busy(source_key, key, *, version):
+        if source_key == "in/1.txt":
+            raise BusyError("is in use") from OSError(errno.EBUSY, "Device or resource busy")
+        return rename(source_key, key, version=version)
+
+    store.rename = busy
+    epoch = world.journal.new_epoch("job")
+    mover = Mover([store], world.journal, job_id="job", epoch=epoch)
+    mover.apply(world.journal.operations("job"))
+    assert world.states() == ["done", "deferred", "done"]
+
+
+def test_a_trashing_found_ahead_is_proven_before_its_member_goes(tmp_path):
+    world = World.make(tmp_path, {"a.txt": "x", "b.txt": "x"}, kind=CopyingStore)
+    plan(world, (TRASH, "b.txt", None, {"keeper": "a.txt"}))
+    world.journal.steps = Steps(crash_before=0)
+    store, _ = world.open()
+    epoch = world.journal.new_epoch("job")
+    mover = Mover([store], world.journal, job_id="job", epoch=epoch)
+    with pytest.raises(Crash):
+        mover.apply(world.journal.operations("job"))
+    world.journal.steps = Steps()
+    (world.source_root / "a.txt").unlink()
+    mover.reconcile(world.journal.operations("job"))
+    assert world.states() == ["refused"]
+    assert contents(world.source_root)["b.txt"] == b"x"
+
+
+def test_folders_that_cannot_come_back_do_not_stop_an_undo(tmp_path):
+    world = World.make(tmp_path, {"in/deep/a.txt": "a", "b.txt": "b"})
+    plan(world, (MOVE, "in/deep/a.txt", "out/a.txt"), (MOVE, "b.txt", "out/b.txt"))
+    world.work()
+    (world.source_root / "in").write_text("a file where a folder was")
+    undo(world)
+    assert world.states("undo") == ["done", "refused"]
+    assert contents(world.source_root)["b.txt"] == b"b"
+    assert contents(world.source_root)["out/a.txt"] == b"a"
 
 
 def test_a_worker_that_slept_through_its_lease_does_nothing_more(tmp_path):

@@ -91,9 +91,14 @@ def test_a_removal_knows_where_the_plan_puts_its_keeper():
 
 
 def test_unknown_content_is_refused_before_it_is_touched():
-    (row,) = planned(move(0, Action.MOVE, "a", "A/a", sha256=None))
-    assert row.state is OperationState.REFUSED
-    assert "content is not known" in row.error
+    row, companion, other = planned(
+        move(0, Action.MOVE, "a", "A/a", sha256=None, unit_id="pair"),
+        move(1, Action.MOVE, "b", "A/b", unit_id="pair"),
+        move(2, Action.MOVE, "c", "A/c"),
+    )
+    assert row.state is companion.state is OperationState.REFUSED
+    assert "is not known" in row.error
+    assert other.state is OperationState.PLANNED
 
 
 def test_a_scattered_unit_makes_no_journal():
