@@ -1,0 +1,116 @@
+"""Folder overlap, and calibration by labels."""
+
+import random
+
+import numpy as np
+import pytest
+
+from tasks.dedupe.folders import Relation, folder_overlaps
+from tasks.dedupe.near.calibration import (
+    STRATA,
+    LabeledPair,
+    calibrate,
+    choose_pairs,
+    threshold_for,
+)
+
+
+def tree(**folders: str) -> list[tuple[str, str, int]]:
+    """Return files: one for each letter, whose content is the letter."""
+    return [
+        (f"{folder.replace('__', '/')}/{n}.bin", letter, 10)
+        for folder, letters in folders.items()
+        for n, letter in enumerate(letters)
+    ]
+
+
+def told(files, **options):
+    return [
+        (row.folder, row.other, row.relation.value, row.shared_files, row.only_files)
+        for row in folder_overlaps(files, **options)
+    ]
+
+
+def test_equal_trees_are_told_once_by_their_roots():
+    files = tree(a="xy", a__sub="pq", copy__of__a="xy", copy__of__a__sub="pq")
+    assert told(files) == [("copy", "a", "equal", 4, 0)]
+
+
+def test_contained_and_mostly_contained_folders_say_what_is_only_there():
+    files = tree(a="abcdef", b="abc", c="abcdz")
+    assert told(files) == [
+        ("c", "a", "overlaps", 4, 1),
+        ("a", "c", "overlaps", 4, 2),
+        ("b", "a", "contained", 3, 0),
+    ]
+    assert told(files, least_share=0.9) == [("b", "a", "contained", 3, 0)]
+
+
+def test_the_smallest_folder_that_has_everything_is_named():
+    files = tree(old="ab", new__deep="ab", new="cde")
+    assert told(files, least_share=0.9)[0][:3] == ("new/deep", "old", "equal")
+
+
+def test_a_folder_is_not_in_the_one_that_holds_it():
+    assert told(tree(a="ab", a__b="ab")) == []
+
+
+def test_contents_are_matched_as_often_as_they_are_there():
+    overlaps = told(tree(a="xxx", b="xy"), least_share=0.1)
+    assert ("a", "b", "overlaps", 1, 2) in overlaps
+
+
+def test_empty_files_and_single_files_say_nothing():
+    files = [("a/1", "e", 0), ("a/2", "e", 0), ("b/1", "e", 0), ("b/2", "e", 0)]
+    assert folder_overlaps(files) == []
+    assert told(tree(a="x", b="x")) == []
+
+
+def test_the_order_of_files_does_not_matter():
+    files = tree(a="abcdef", b="abc", c="abcdz", d__e="abc", d="zf")
+    shuffled = list(files)
+    random.Random(3).shuffle(shuffled)
+    assert folder_overlaps(files) == folder_overlaps(shuffled)
+    assert all(0 < row.share <= 1 for row in folder_overlaps(files))
+    assert {row.relation for row in folder_overlaps(files)} <= set(Relation)
+
+
+def test_labels_are_asked_in_every_stratum():
+    rng = np.random.default_rng(0)
+    similarities = np.concatenate([rng.uniform(0.3, 0.6, 5000), rng.uniform(0.6, 1.0, 300)])
+    chosen = choose_pairs(similarities.tolist())
+    assert 90 <= len(chosen) <= 100
+    assert chosen == choose_pairs(similarities.tolist())
+    counts = np.histogram(similarities[chosen], [*STRATA, 1.01])[0]
+    assert counts.min() >= 8
+    assert choose_pairs([0.1, 0.2]) == []
+    assert choose_pairs([0.96]) == [0]
+
+
+def test_calibration_recovers_the_true_precision():
+    rng = np.random.default_rng(1)
+    similarities = np.concatenate([rng.beta(8, 6, 4000), rng.beta(30, 2, 500)])
+    truth = rng.random(len(similarities)) < 1 / (1 + np.exp(-40 * (similarities - 0.85)))
+    rows = calibrate(
+        [
+            LabeledPair(similarity_ratio=float(similarities[n]), is_duplicate=bool(truth[n]))
+            for n in choose_pairs(similarities.tolist(), 160)
+        ],
+        similarities.tolist(),
+    )
+    assert [row.threshold for row in rows] == list(STRATA)
+    for row in rows:
+        accepted = similarities >= row.threshold
+        assert row.pairs == int(accepted.sum())
+        assert row.low - 0.05 <= truth[accepted].mean() <= row.high + 0.05
+    assert threshold_for(rows, 0.8) in {0.85, 0.9}
+    assert threshold_for(rows, 1.0) is None
+
+
+def test_more_unrelated_pairs_lower_the_precision_of_a_low_threshold():
+    labels = [LabeledPair(similarity_ratio=0.55, is_duplicate=False)] * 20
+    labels += [LabeledPair(similarity_ratio=0.97, is_duplicate=True)] * 20
+    small = calibrate(labels, [0.55] * 10 + [0.97] * 100)
+    large = calibrate(labels, [0.55] * 10_000 + [0.97] * 100)
+    assert large[0].precision < 0.1 < small[0].precision
+    assert large[-1].precision == small[-1].precision == pytest.approx(0.976, abs=0.01)
