@@ -40,10 +40,12 @@ def _ours(tree: Path, world: World) -> tuple[Meter, set[frozenset[str]]]:
     from tasks.ledger.ledger import Ledger
     from warehouse.store.parts import open_lake
 
-    job = new_job(Ledger(world.database_url), tree, kind=JobKind.REINDEX)
+    ledger = Ledger(world.database_url)
+    job = new_job(ledger, tree, kind=JobKind.REINDEX)
     with Meter(*world.servers) as meter:
         refs, _ = index(job.id, job.source_root_id)
         rows = open_lake(Settings().lake).read(refs[2])
+    ledger.set_last_index(job.source_root_id, refs[0], job_id=job.id)  # as publishing does
     return meter, _groups(zip(*rows.select(["group_id", "key"]).to_pydict().values(), strict=True))
 
 
