@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 import typer
+from typer.core import TyperGroup
 
+from cli.folders import folders
 from cli.following import followed
 from cli.near_report import near_report
 from cli.organize import Json
@@ -151,6 +153,23 @@ def _table(title: str, groups: list[dict[str, Any]], *, is_near: bool = False) -
     return rows_table(title, ("wasted", "keep", "further copies", "why this one"), rows)
 
 
+class _WithDefault(TyperGroup):
+    """`duplicates SOURCE` finds; `duplicates folders SOURCE` is a command of its own."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command before anything that is no command's name."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["find", *args]
+        return super().parse_args(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(duplicates)
+    group = typer.Typer(
+        cls=_WithDefault,
+        no_args_is_help=True,
+        help="Find files with equal bytes, or nearly the same content; which folders overlap.",
+    )
+    group.command("find")(duplicates)
+    group.command("folders")(folders)
+    app.add_typer(group, name="duplicates")
