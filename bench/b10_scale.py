@@ -3,7 +3,8 @@
 Method: whole organize jobs through Prefect over 10,000 and 100,000 real small files, each in a
 fresh process (`bench.scale`), CPU seconds of all servers included, less those of a job of 10 files.
 A million is simulated: generated listings and fingerprints go through comparing, categorizing,
-grouping, planning and the staging of publication, held against 100,000 of the same.
+grouping, planning and the staging of publication, held against 100,000 of the same. Peak memory is
+that of the process that runs the job.
 """
 
 import json

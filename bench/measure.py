@@ -69,6 +69,11 @@ def peak_bytes() -> int:
     )
 
 
+def own_peak_bytes() -> int:
+    """Return the most memory that this process alone ever held."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def measured(work: Callable[[], object]) -> Usage:
     """Return what calling `work` in this process cost, finished children included."""
     cpu, wall = _cpu_s(), time.perf_counter()

@@ -28,8 +28,8 @@ INTRODUCTION = """
 `make bench` measures these figures as ratios against a peer or a limit in one run, so that they say
 the same on another machine; `python -m bench.run --figures B4 --runs 1` measures one of them. A
 ratio is given as least / **median** / most of the runs; smaller is better. Seconds are medians.
-CPU seconds are those of all processes together and hardly depend on what else the machine does;
-rows in plain seconds are by the clock and do.
+CPU seconds are those of all processes together; their ratios hardly depend on what else the machine
+does. Rows in plain seconds are by the clock, and do.
 """
 
 

@@ -6,16 +6,19 @@ one JSON document.
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from bench.measure import Meter, peak_bytes
+from bench.measure import Meter, own_peak_bytes
 from bench.worlds import new_job
+from models.domain.table_refs import TableRef
 
 CHANGED_PER_MILLE = 10
 """Of a thousand files, how many changed since the last index."""
@@ -106,10 +109,33 @@ class _Steps:
             yield
         self.seconds[name] = meter.cpu_s
         print(
-            f"  {name}: {meter.cpu_s:.1f} CPU s, peak {peak_bytes() / 1e6:.0f} MB",
+            f"  {name}: {meter.cpu_s:.1f} CPU s, peak {own_peak_bytes() / 1e6:.0f} MB",
             file=sys.stderr,
             flush=True,
         )
+
+
+def generate(count: int, folder: Path) -> list[TableRef]:
+    """Write an index and the listing after it to a lake."""
+    from warehouse.store.parts import open_lake
+
+    lake = open_lake(str(folder))
+    index = fingerprints(count)
+    return [
+        lake.write_part(index, uri="last.parquet", table_name="fingerprints"),
+        lake.write_part(listing_of(index), uri="listing.parquet", table_name="manifest"),
+    ]
+
+
+def _generated(count: int, folder: Path) -> list[TableRef]:
+    """Generate in another process, whose memory is not that of the steps."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.scale", "generate", str(count), str(folder)],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return [TableRef(**ref) for ref in json.loads(done.stdout)]
 
 
 def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, Any]:
@@ -132,12 +158,11 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
     root.mkdir(parents=True)
     with open_ledger(Settings()) as ledger:
         job = new_job(ledger, root, kind=JobKind.REINDEX)
-        last = fingerprints(count)
-        lake.write_part(last, uri="last.parquet", table_name="fingerprints")
-        listing = listing_of(last)
+        before, now = _generated(count, folder)
         steps = _Steps()
         with Meter(*servers) as meter:
             with steps.step("compare"):
+                last, listing = lake.read(before), lake.read(now)
                 compared = compare(listing, last, verify=False)
             with steps.step("merge"):
                 read = last.filter(_is_changed(last))
@@ -202,12 +227,18 @@ def _is_changed(files: pa.Table) -> Any:
 def main() -> None:
     """Measure what the arguments ask for, and print it."""
     what, subject, *others = sys.argv[1:]
+    if what == "generate":
+        refs = generate(int(subject), Path(others[0]))
+        sys.stdout.write(json.dumps([asdict(ref) for ref in refs]))
+        return
     servers = tuple(int(pid) for pid in others[-1].split(","))
     if what == "organize":
         found = organize(Path(subject), servers)
     else:
         found = simulate(int(subject), Path(others[0]), servers)
-    sys.stdout.write("\n" + json.dumps({**found, "peak_bytes": peak_bytes()}, default=str) + "\n")
+    sys.stdout.write(
+        "\n" + json.dumps({**found, "peak_bytes": own_peak_bytes()}, default=str) + "\n"
+    )
     sys.stdout.flush()
     os._exit(0)  # daemons of libraries shall not delay the next figure
 
