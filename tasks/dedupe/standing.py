@@ -112,14 +112,11 @@ class Standings:
         return make
 
     def _is_in_place(self, position: int, row: Mapping[str, Any]) -> bool:
-        namespace = self._placer.namespace
-        if namespace.is_settled(row["key"]):
+        if self._placer.namespace.is_settled(row["key"]):
             return True
-        if namespace.address(row["key"]) is None:
-            return False
         unit = self._units.unit_of.get(position)
         if unit is None or unit.kind is UnitKind.COMPANIONS:
-            return self._placer.file(row).is_here
+            return self._placer.is_here(row)
         if unit.anchor not in self._projects:
             self._projects[unit.anchor] = self._is_project_in_place(unit)
         return self._projects[unit.anchor]

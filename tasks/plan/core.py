@@ -63,7 +63,7 @@ def make_moves(
         ConflictError: the policy is `fail` and a place is taken.
     """
     placer = Placer(options, source_url, destination_url, target)
-    files = Files(fingerprints, categories, options)
+    files = Files(fingerprints, categories, options, placer.columns)
     intake = Intake(
         files=files,
         duplicates=files.duplicates(duplicates),

@@ -17,9 +17,10 @@ class _Decider:
         self._skips = options.on_duplicate != OnDuplicate.KEEP and not self._is_virtual
         self._trashes = options.on_duplicate == OnDuplicate.TRASH and not self._is_copy
         self._aliases = intake.files.aliases()
-        self.found = Decisions()
+        self.found = Decisions([None] * len(intake.files))
         self._contents: dict[str, int] = {}
         self._copies = Copies(intake)
+        self._tails: dict[str, tuple[str, ...]] = {}
         self._index_destination()
 
     def _index_destination(self) -> None:
@@ -117,7 +118,7 @@ class _Decider:
 
     def _work(self, leader: int, members: tuple[int, ...], placed: Placed) -> Work:
         place = placed.place
-        remainders: tuple[str, ...] = (place.tail,)
+        remainders = self._tails.setdefault(place.tail, (place.tail,))
         unit = self._in.files.units.unit_of.get(leader)
         is_project = unit is not None and unit.kind is UnitKind.PROJECT
         if unit is not None:

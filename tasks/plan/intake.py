@@ -1,6 +1,6 @@
 """What a plan is made from: the files, where each belongs, what is at the destination."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,14 @@ from models.domain.units import Unit, UnitKind, Units, find_units
 from warehouse.schemas.files import find_table_units, sorted_files, texts
 
 compute: Any = pc  # the stubs know too few of its overloads
+
+_COLUMNS = frozenset(
+    {
+        *("key", "size_bytes", "modified_ns", "version", "sha256", "problem"),
+        *("device", "inode", "link_count"),
+    }
+)
+"""Columns of fingerprints that every plan needs."""
 
 CHUNK_ROWS = 20_000
 """Rows turned into Python objects at a time: about 40 MB."""
@@ -48,9 +56,14 @@ class Files:
     """
 
     def __init__(
-        self, fingerprints: pa.Table, categories: pa.Table | None, options: OrganizeOptions
+        self,
+        fingerprints: pa.Table,
+        categories: pa.Table | None,
+        options: OrganizeOptions,
+        columns: Iterable[str],
     ) -> None:
-        self.table = sorted_files(fingerprints, categories)
+        wanted = _COLUMNS.union(columns).intersection(fingerprints.column_names)
+        self.table = sorted_files(fingerprints.select(sorted(wanted)), categories)
         self.keys = texts(self.table, "key")
         self.sizes = np.asarray(self.table.column("size_bytes"))
         self.modified = np.asarray(self.table.column("modified_ns"))

@@ -6,7 +6,7 @@ from models.domain.organizing import OperationType
 from models.domain.templates import Place
 from models.domain.units import UnitKind
 from tasks.plan.intake import Intake
-from tasks.plan.names import Names, folders_of
+from tasks.plan.names import Names, folders_of, stems_of_interest
 from tasks.plan.work import VIRTUAL, Decisions, Fate, Work
 
 BLOCKED = -(1 << 60)
@@ -39,23 +39,31 @@ class Look:
         return not (self.file_above or self.is_odd or self.occupants or self.claimed)
 
 
+def _stems(intake: Intake) -> frozenset[str] | None:
+    """Return the stems for which ties are possible; None where the template makes new names."""
+    if not intake.placer.keeps_names:
+        return None
+    return stems_of_interest((*intake.files.keys, *intake.existing.keys))
+
+
 class Lookout:
     """Knows who is where below the destination while a plan is made.
 
     Attributes:
         names: files, folders and claims.
         leaves: whether what goes frees its old place (a move does, a copy does not).
-        done, active: leaders that have their place, and those that are being given one.
+        done: by row, 1 for leaders that have their place.
+        active: leaders that are being given one.
     """
 
     def __init__(self, intake: Intake, decisions: Decisions) -> None:
         self._in = intake
         self._decisions = decisions
-        self.names = Names(intake.target)
+        self.names = Names(intake.target, _stems(intake))
         occupies = intake.options.mode != VIRTUAL
         self.leaves = occupies and intake.options.operation == OperationType.MOVE
         self.active: set[int] = set()
-        self.done: set[int] = set()
+        self.done = bytearray(len(intake.files))
         self._leader_of = {
             row: unit.leader for unit in intake.files.units.units for row in unit.members
         }
@@ -159,7 +167,7 @@ class Lookout:
             return None
         leader = self.leader(occupant)
         is_open = leader in self._decisions.work and not (
-            leader in self.done or leader in self.active
+            self.done[leader] or leader in self.active
         )
         return leader if is_open and leader != work.leader else None
 

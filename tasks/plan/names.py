@@ -1,8 +1,10 @@
 """Which names below the destination are taken, as the destination compares names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from models.domain.companions import ACTIVE, PASSIVE, SIDECARS, split_extension
+from models.domain.paths import fold
+from models.domain.placing import split_number
 from models.domain.targets import Target
 
 _TIED = ACTIVE | PASSIVE
@@ -18,15 +20,37 @@ def folders_of(path: str) -> Iterator[str]:
         at = path.find("/", at + 1)
 
 
+def stem_of(base: str) -> str:
+    """Return the stem of a path without its extension, as far as ties go: no number, no case."""
+    return fold(split_number(base.rpartition("/")[2].partition(".")[0])[0])
+
+
+def stems_of_interest(keys: Iterable[str]) -> frozenset[str]:
+    """Return the stems for which a tie is possible at all: those of sidecars, RAWs and movies.
+
+    Most collections have few; what no such file has for its stem need not be remembered.
+    """
+    return frozenset(
+        stem_of(base)
+        for base, extension in map(split_extension, keys)
+        if extension in ACTIVE or extension in _NAMING
+    )
+
+
 class Names:
     """Files, folders and claims below the destination.
+
+    Args:
+        target: how names are compared.
+        stems_of_interest: from `stems_of_interest`; None when names may change beyond a number.
 
     Attributes:
         files: what lies where now: a row of the source (0 and up), another file (-1 and down).
         claims: what the plan puts where: rows of the source, or files that give way (negative).
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, stems_of_interest: frozenset[str] | None = None) -> None:
+        self._stems_of_interest = stems_of_interest
         self.key = target.key()
         self._is_exact = target.is_exact
         self._folds_case = target.folds_case
@@ -69,6 +93,10 @@ class Names:
 
     def _add_stem(self, address: str) -> None:
         base, extension = split_extension(address)
+        if extension not in _TIED and extension not in _NAMING:
+            return
+        if self._stems_of_interest is not None and stem_of(base) not in self._stems_of_interest:
+            return
         if extension in _NAMING:
             self._named.add(self.key(base))
         if extension in _TIED:
@@ -118,8 +146,8 @@ class Names:
             return False
         if extension in PASSIVE and self.key(address) in self._named:
             return True
-        is_alone = len(extensions) == 1
-        if extension in _NAMING and is_alone and (key in self.files or key in self.claims):
+        names_media = extension in _NAMING and split_extension(base)[1] in PASSIVE
+        if names_media and len(extensions) == 1 and (key in self.files or key in self.claims):
             return True
         strangers = self._stems.get(key, frozenset()) - extensions
         if extension not in _TIED or not strangers:

@@ -82,13 +82,13 @@ class Resolver:
             stack = [leader]
             while stack:
                 current = stack[-1]
-                if current in self._lookout.done:
+                if self._lookout.done[current]:
                     stack.pop()
                     continue
                 self._lookout.active.add(current)
                 waits_for = self._settle(self._decisions.work[current])
                 if waits_for is None:
-                    self._lookout.done.add(current)
+                    self._lookout.done[current] = 1
                     self._lookout.active.discard(current)
                     stack.pop()
                 else:
@@ -113,7 +113,7 @@ class Resolver:
         best = self._best.get(self._wants.get(leader, ""), leader)
         return (
             None
-            if best == leader or best in self._lookout.done or best in self._lookout.active
+            if best == leader or self._lookout.done[best] or best in self._lookout.active
             else best
         )
 

@@ -1,6 +1,7 @@
 """The MOVES table, from fates and places, in the order of application."""
 
 import hashlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,12 @@ class Rows:
         Removals come first, so that the keeper is proven where the plan read it, before it moves.
         """
         stopped = self._resolution.stays | self._resolution.refused
-        for leader, fate in self._decisions.fates.items():
+        for leader, fate in enumerate(self._decisions.fates):
             if fate is Fate.TRASH:
                 self._add_removals(leader)
         for outcome in self._resolution.outcomes:
             self._add_outcome(outcome)
-        for leader, fate in self._decisions.fates.items():
+        for leader, fate in enumerate(self._decisions.fates):
             if leader in stopped or fate is Fate.STAY or fate is Fate.REFUSE:
                 self._add_staying(leader, fate, stopped.get(leader))
         return self._table()
@@ -110,7 +111,7 @@ class Rows:
                 reason = self._why_project
             self._add(row, unit, self._goes, to=address, conflict=outcome.conflict, reason=reason)
 
-    def _add_staying(self, leader: int, fate: Fate, stopped: str | None) -> None:
+    def _add_staying(self, leader: int, fate: Fate | None, stopped: str | None) -> None:
         resolution = self._resolution
         is_refused = fate is Fate.REFUSE or leader in resolution.refused
         action = Action.REFUSE if is_refused else Action.SKIP
@@ -122,6 +123,8 @@ class Rows:
 
     def _table(self) -> pa.Table:
         at = np.asarray(self._at, dtype=np.int64)
+        units = pa.array(self._unit, pa.string())
+        self._unit.clear()
         source: Any = pa.array(np.where(at < 0, 0, at), mask=at < 0)
         dates, sources, remarks = self._dates(at)
         reasons = [
@@ -135,7 +138,7 @@ class Rows:
         schema = arrow_schema(Move)
         columns: dict[str, Any] = {
             "seq": pa.array(np.arange(len(at))),
-            "unit_id": self._unit,
+            "unit_id": units,
             "action": self._action,
             "source_key": self._patched(
                 "key", files.column("key").take(source).combine_chunks(), at
@@ -193,7 +196,9 @@ class Rows:
                 if row < 0:
                     continue
                 used = date_used(fact)
-                dates[position], sources[position] = used.date, used.date and used.source
+                if used.date is not None:
+                    dates[position] = sys.intern(used.date)
+                    sources[position] = used.source
                 if counts and self._action[position] in _FILED:
                     remarks[position] = used.remark
         return dates, sources, remarks

@@ -49,13 +49,13 @@ class Decisions:
     """The fate of every unit, by leader.
 
     Attributes:
-        fates: by leader.
+        fates: by row; None for a row that goes with its leader.
         reasons: in words, by leader; of those that go, what is odd about their date.
         work: what goes, by leader.
         evidence: positions of files at the destination whose content let something stay.
     """
 
-    fates: dict[int, Fate] = field(default_factory=dict)
+    fates: list[Fate | None]
     reasons: dict[int, str] = field(default_factory=dict)
     work: dict[int, Work] = field(default_factory=dict)
     evidence: set[int] = field(default_factory=set)
