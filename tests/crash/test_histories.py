@@ -1,5 +1,6 @@
 """P5: whatever a user and the jobs do, storage is what a dict says, and no content is lost."""
 
+import hashlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -114,23 +115,33 @@ class Histories(RuleBasedStateMachine):
                 continue
         self.world.work(job_id, restore_of=restore_of)
         assert self.world.is_finished(job_id)
-        for each in self.world.journal.operations(job_id):
-            if each.state == "done" and each.seq not in before:
-                self._follow(each, there)
+        fresh = [
+            each
+            for each in self.world.journal.operations(job_id)
+            if each.state == "done" and each.seq not in before
+        ]
+        # In order, and again for those whose place came free only later: a resumed worker tries
+        # them once more, when what stood in the way has gone.
+        while done := [each for each in fresh if self._is_followed(each, there)]:
+            fresh = [each for each in fresh if each not in done]
         self.files = there
 
     @staticmethod
-    def _follow(each: Operation, there: dict[str, bytes]) -> None:
-        """Carry out one finished operation on the dict; what was done before changes nothing."""
-        if each.source_key not in there:
-            return
+    def _is_followed(each: Operation, there: dict[str, bytes]) -> bool:
+        """Carry out one finished operation on the dict, unless it was no change or has to wait."""
+        content = there.get(each.source_key)
+        if content is None or hashlib.sha256(content).hexdigest() != each.sha256:
+            return False
         if each.action == REMOVE:
-            gone = there.pop(each.source_key)
-            assert gone in there.values(), "the last copy was removed"
-        elif each.action == Action.COPY:
-            there[each.destination_key] = there[each.source_key]
-        elif each.destination_key not in there:
-            there[each.destination_key] = there.pop(each.source_key)
+            del there[each.source_key]
+            assert content in there.values(), "the last copy was removed"
+            return True
+        if each.destination_key in there:
+            return False
+        there[each.destination_key] = content
+        if each.action != Action.COPY:
+            del there[each.source_key]
+        return True
 
     @invariant()
     def storage_is_what_the_dict_says(self) -> None:
