@@ -157,9 +157,7 @@ def test_copying_again_copies_nothing(tmp_path):
     source = make_tree(tmp_path / "s", {"in/a.txt": "one", "x/a.txt": "two"})
     there = make_tree(tmp_path / "d", {"txt/a.txt": "one", "txt/a (2).txt": "two"})
     for on_duplicate in OnDuplicate:
-        plan, _, _ = planned(
-            source, there, operation=OperationType.COPY, on_duplicate=on_duplicate
-        )
+        plan, _, _ = planned(source, there, operation=OperationType.COPY, on_duplicate=on_duplicate)
         assert plan.totals.copies == 0
 
 
