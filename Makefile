@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench format campaign-crash clean
+.PHONY: help install demo test check bench bench-duplicates format campaign-crash clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ format: $(STAMP)  ## format and mend what can be mended by itself
 
 bench: $(STAMP)  ## measure B1-B4, B8, B10, B12, B13 and write docs/benchmarks.md
 	$(BIN)/python -m bench.run
+
+bench-duplicates: $(STAMP)  ## near-duplicates beside their peers (installed apart): precision, recall, F1
+	$(BIN)/python -m bench.duplicates.run
 
 campaign-crash: $(STAMP)  ## the long crash campaign: more kills, both storages
 	$(BIN)/python -m pytest tests/crash -m crash -n $(JOBS) --campaign

@@ -1,7 +1,5 @@
 """Rows of the warehouse: what analysts query, described once, column by column."""
 
-# ruff: noqa: RUF009 - `column` makes a dataclass field
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

@@ -116,7 +116,8 @@ def test_the_warehouse_counts_what_the_ledger_counts(command: Command, collectio
     counted = command("jobs", job["id"])["operations"]
     rows = command(
         "sql",
-        f"SELECT state, count(*) AS n FROM fact_operation WHERE run_id = '{job['id']}' GROUP BY state",
+        "SELECT state, count(*) AS n FROM fact_operation "
+        f"WHERE run_id = '{job['id']}' GROUP BY state",
     )["rows"]
     assert {row["state"]: row["n"] for row in rows} == counted
     command("undo", job["id"])

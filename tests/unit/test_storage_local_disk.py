@@ -2,8 +2,8 @@
 
 import errno
 import os
-import subprocess
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
