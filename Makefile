@@ -42,7 +42,7 @@ bench-duplicates: $(STAMP)  ## near-duplicates beside their peers (installed apa
 	$(BIN)/python -m bench.duplicates.run
 
 campaign-crash: $(STAMP)  ## the long crash campaign: more kills, both storages
-	$(BIN)/python -m pytest tests/crash -m crash -n $(JOBS) --campaign
+	$(BIN)/python -m pytest tests/crash -n $(JOBS) --campaign
 
 clean:  ## remove the virtual environment and caches (never your data)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

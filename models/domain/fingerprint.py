@@ -87,8 +87,9 @@ def index_profile(*, read_gps: bool) -> str:
 class Fingerprint(ManifestRow):
     """One file with its content's identity and facts.
 
-    A file that could not be read has `sha256` None; one that could be read but not parsed has its
-    hashes and a `problem`. Either is a counted row, and neither is ever moved away or removed.
+    A file that could not be read has `sha256` None and stays where it is. One that could be read
+    but not parsed has its hashes and a `problem`: it is moved like any other and never removed.
+    Either is a counted row.
     """
 
     md5: str | None = column("MD5, 32 hexadecimal digits.", default=None)
