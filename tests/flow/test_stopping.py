@@ -32,7 +32,7 @@ def collection(tmp_path: Path) -> Path:
 
 
 def wait_for_job(
-    ledger: Ledger, known: set[str], is_there: Callable[[Job], bool], *, limit_s: float = 200
+    ledger: Ledger, known: set[str], is_there: Callable[[Job], bool], *, limit_s: float = 400
 ) -> str:
     """Return the id of the next job once it is where it shall be."""
     deadline = time.monotonic() + limit_s

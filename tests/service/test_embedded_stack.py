@@ -29,7 +29,7 @@ from deploy.embedded.status import stack_status
 from models.domain.errors import BusyError, ConflictError
 from models.settings import Settings
 
-pytestmark = [pytest.mark.flow, pytest.mark.xdist_group("embedded"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.flow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(400)]
 
 FLOWS = '''
 import pathlib, time
