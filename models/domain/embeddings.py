@@ -1,0 +1,91 @@
+"""What a learned model makes of a content: vectors, and the text they are made from.
+
+A vector belongs to the model that made it: vectors of two model ids are never compared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from models.domain.columns import column
+
+EVIDENCE_VERSION = 1
+"""Raised whenever the evidence of the same bytes would differ; part of every cache key."""
+
+
+class Tower(StrEnum):
+    """Which side of a model made a vector; towers of one model share a space."""
+
+    TEXT = "text"
+    IMAGE = "image"
+
+
+class TextSource(StrEnum):
+    """Where the text of a content came from."""
+
+    TEXT = "text"
+    """The content itself, or its text layer."""
+    OCR = "ocr"
+    """Read from a picture of it."""
+    NONE = "none"
+    """There is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingRow:
+    """The vector of one content by one model."""
+
+    sha256: str = column("Content, 64 hexadecimal digits.")
+    model_id: str = column("Model that made it; only vectors of one model are comparable.")
+    tower: str = column("Which side of the model, a `Tower`.")
+    dimension: int = column("Numbers in the vector.")
+    vector: bytes = column("`dimension` little-endian float32 values, of Euclidean length 1.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextEvidence:
+    """What a content says in words, as far as a model needs it."""
+
+    sha256: str = column("Content, 64 hexadecimal digits.")
+    version: int = column("`EVIDENCE_VERSION` it was made with.")
+    title: str | None = column("Title or subject the content states; null when none.", default=None)
+    text: str = column("Some 2,000 characters: the beginning, then samples of the rest.")
+    language: str | None = column("ISO 639-1 code, where it could be told.", default=None)
+    source: str = column("Where the text came from, a `TextSource`.")
+    problem: str | None = column("Why there is no text, in words; null when none.", default=None)
+
+
+class Embedder(Protocol):
+    """A model with a text tower.
+
+    `embed_texts` and `embed_images` return one vector for each item, in order, as the bytes that
+    `EmbeddingRow.vector` holds: `numpy.frombuffer(b"".join(vectors), "<f4").reshape(n, dimension)`.
+    Equal inputs give equal vectors, whatever they are batched with, up to rounding.
+    """
+
+    @property
+    def model_id(self) -> str:
+        """Name and revision of the weights, and of what is done before them."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> list[bytes]:
+        """Return the vectors of (n,) texts; a long one is cut to what the model reads."""
+        ...
+
+
+class ImageEmbedder(Embedder, Protocol):
+    """A model whose image tower shares the space of its text tower."""
+
+    def embed_images(self, images: Sequence[bytes]) -> list[bytes]:
+        """Return the vectors of (n,) encoded pictures (JPEG or PNG).
+
+        Raises:
+            InvalidError: one of them is no picture.
+        """
+        ...
