@@ -50,8 +50,10 @@ class Taxonomy:
     categories: tuple[Category, ...] = field(default=())
 
     def topics(self) -> Iterator[tuple[Category, Topic]]:
-        """Yield each sub-category with its category; a category without any, or with sentences of
-        its own, stands for itself too."""
+        """Yield each sub-category with its category.
+
+        A category with sentences of its own stands for itself too, before them.
+        """
         for category in self.categories:
             if category.topic.prompts or category.topic.image_prompts:
                 yield category, category.topic
