@@ -100,10 +100,12 @@ def texts(paths: Sequence[Path], order: list[int]) -> Found:
         return [made] if made else []
 
     table, sign_s = _signed(paths, sign, TextPrint)
-    start = time.process_time()
-    search = TextSearch(table.to_batches())
-    groups = _grouped(search, order)
-    return Found(groups, sign_s, time.process_time() - start, f"threshold {search.threshold}")
+    with tempfile.TemporaryDirectory() as scratch:
+        start = time.process_time()
+        search = TextSearch(table.to_batches(), Path(scratch))
+        groups = _grouped(search, order)
+        search_s = time.process_time() - start
+    return Found(groups, sign_s, search_s, f"threshold {search.threshold}")
 
 
 def sounds(paths: Sequence[Path], order: list[int]) -> Found:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from models.domain.columns import column
 
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
 """Raised whenever a signature of the same bytes would differ; part of every cache key."""
 
 Placement = tuple[float, float, float, float, float, float]
@@ -19,9 +19,6 @@ THUMB_SIDE = 64
 MINIMUM_QUALITY = 50
 """Pictures of a PDQ quality of 49 or less are too flat to compare ("hashing.pdf", Facebook 2019:
 hashes below 50 are to be discarded)."""
-
-MINHASH_BINS = 128
-"""Values of a MinHash: its estimate of a Jaccard index is within 0.09 for 19 of 20 texts."""
 
 SOUND_STEPS_PER_S = 16
 """Codes of a `SoundPrint` a second."""
@@ -131,7 +128,6 @@ class TextPrint:
     version: int = column("`SIGNATURE_VERSION` it was made with.")
     words: int = column("Words in the normalized text.")
     shingles: bytes = column("Distinct 32-bit hashes of runs of three words, ascending.")
-    minhash: bytes = column("MinHash of the shingles: 128 32-bit values, little-endian.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Sequence
 
 from models.domain.near import (
-    MINHASH_BINS,
     SIGNATURE_VERSION,
     THUMB_SIDE,
     VARIANTS,
@@ -25,7 +24,7 @@ MAXIMUM_PAYLOAD = 1 << 20
 _VIEW = struct.Struct(f"<BB8s8s32s{8 * len(VARIANTS)}s{THUMB_SIDE * THUMB_SIDE}s")
 _FRAME = struct.Struct("<QQB8s32s")
 _SOUND = struct.Struct("<Q")
-_TEXT = struct.Struct(f"<Q{4 * MINHASH_BINS}s")
+_TEXT = struct.Struct("<Q")
 _KINDS: dict[type, bytes] = {
     PictureView: b"P",
     FilmFrame: b"F",
@@ -54,7 +53,7 @@ def _packed(row: NearRow) -> bytes:
         return _FRAME.pack(row.at_ms, row.duration_ms, row.quality, row.phash, row.pdq)
     if isinstance(row, SoundPrint):
         return _SOUND.pack(row.duration_ms) + row.codes
-    return _TEXT.pack(row.words, row.minhash) + row.shingles
+    return _TEXT.pack(row.words) + row.shingles
 
 
 def unpack(payload: bytes, sha256: str) -> list[NearRow]:
@@ -128,11 +127,10 @@ def _sound(sha256: str, body: bytes) -> SoundPrint:
 
 
 def _text(sha256: str, body: bytes) -> TextPrint:
-    words, minhash = _TEXT.unpack_from(body)
+    (words,) = _TEXT.unpack_from(body)
     return TextPrint(
         sha256=sha256,
         version=SIGNATURE_VERSION,
         words=words,
         shingles=_whole_words(body, _TEXT.size),
-        minhash=minhash,
     )

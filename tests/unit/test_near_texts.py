@@ -1,6 +1,8 @@
 """Texts: normalization, MinHash, search; and reading documents of many formats."""
 
 import csv
+import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +12,9 @@ from hypothesis import strategies as st
 
 from models.domain.near import TextPrint
 from tasks.dedupe.near.stars import find_stars
-from tasks.dedupe.near.texts import TextSearch, jaccard
+from tasks.dedupe.near.texts import TextSearch, jaccard, minhash_of, rows_of_band
 from tasks.fingerprint.perceptual.documents import decoded, document_text
-from tasks.fingerprint.perceptual.words import (
-    minhash_of,
-    normalized_words,
-    shingles_of,
-    text_print,
-)
+from tasks.fingerprint.perceptual.words import shingles_of, text_print, word_hashes
 from warehouse.schemas.arrow import to_table
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -32,22 +29,64 @@ def story(seed: int, words: int = 300) -> list[str]:
 def groups_of(texts: dict[str, str], threshold: float | None = None) -> list[set[str]]:
     prints = [text_print(text, name.rjust(64, "0")) for name, text in texts.items()]
     table = to_table([made for made in prints if made is not None], TextPrint)
-    search = TextSearch(table.to_batches(), threshold=threshold)
-    names = [sha256.lstrip("0") for sha256 in search.contents]
-    stars = find_stars(range(len(names)), search)
+    with tempfile.TemporaryDirectory() as scratch:
+        search = TextSearch(table.to_batches(max_chunksize=7), Path(scratch), threshold=threshold)
+        names = [sha256.lstrip("0") for sha256 in search.contents]
+        stars = find_stars(range(len(names)), search)
     return [{names[star.keeper], *(names[p.other] for p in star.members)} for star in stars]
 
 
+def same_words(one: str, two: str) -> bool:
+    return word_hashes(one).tolist() == word_hashes(two).tolist()
+
+
 def test_layout_case_and_compatibility_forms_do_not_count():
-    one = normalized_words("The  \ufb01rst\nLINE, \u2014 of [a link](http://x.org/y) ![z](a.png)")
-    assert one == ["the", "first", "line", "of", "a", "link", "z"]
+    text = "The  \ufb01rst\nLINE, \u2014 of [a link](http://x.org/y) ![z](a.png)"
+    assert same_words(text, "the first line of a link z")
+    assert same_words("co\u00adoperate \ufeffnow", "cooperate now")
+    assert not same_words("the first line", "the first lines")
+
+
+def test_letters_of_scripts_without_spaces_are_words_and_marks_belong_to_words():
+    assert len(word_hashes("\u6771\u4eac\u90fd, ok")) == 4
+    assert len(word_hashes("\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941")) == 2
+    assert same_words("\u6771 \u4eac", "\u6771\u4eac")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("abcXYZ019_ \n.,-!\u00e9\u00df\u4e2d\u200b"), max_size=60))
+def test_words_are_those_of_a_regular_expression(text):
+    spaced = re.sub("(\u4e2d)", r" \1 ", text.replace("\u200b", ""))
+    words = re.findall(r"\w+", spaced.casefold())
+    hashes = word_hashes(text).tolist()
+    assert len(hashes) == len(words)
+    known = dict(zip(words, hashes, strict=True))
+    assert [known[word] for word in words] == hashes
+    assert len(set(hashes)) == len(set(words))
+
+
+def test_words_are_the_same_wherever_a_long_text_is_cut():
+    words = [f"w{number}" for number in range(40_000)]
+    hashes = word_hashes(" ".join(words))
+    assert len(hashes) == len(words)
+    assert hashes[30_000] == word_hashes("w30000")[0]
+    assert len(word_hashes("a" * 200_000)) == 4  # no word of a language is so long
+
+
+def test_a_megabyte_of_brackets_is_read_in_linear_time():
+    assert len(word_hashes("[" * 100_000 + " end")) == 1
 
 
 def test_shingles_are_runs_of_three_words_and_order_counts():
-    assert len(shingles_of(["a", "b"])) == 0
-    assert len(shingles_of(["a", "b", "c"])) == 1
-    assert shingles_of(["a", "b", "c"]) != shingles_of(["c", "b", "a"])
-    assert jaccard(shingles_of(list("abcde")), shingles_of(list("abcdx"))) == 2 / 4
+    def runs(text: str):
+        return shingles_of(word_hashes(text))
+
+    assert len(runs("a b")) == 0
+    assert len(runs("a b c")) == 1
+    assert runs("a b c").tolist() != runs("c b a").tolist()
+    assert runs("a b c a b c").tolist() == sorted(runs("a b c a b c").tolist())
+    assert len(runs("a b c a b c")) == 3
+    assert jaccard(runs("a b c d e"), runs("a b c d x")) == 2 / 4
 
 
 @settings(max_examples=100, deadline=None)
@@ -105,6 +144,14 @@ def test_the_order_of_rows_does_not_matter():
     assert groups_of(texts) == groups_of(backwards)
 
 
+def test_bands_are_as_long_as_recall_allows():
+    assert [rows_of_band(threshold) for threshold in (0.9, 0.7, 0.5, 0.3, 0.05)] == [8, 4, 2, 2, 1]
+
+
+def test_no_texts_have_no_groups():
+    assert groups_of({}) == []
+
+
 def test_short_texts_are_not_compared():
     assert text_print("same few words here", "0" * 64) is None
     assert groups_of({"1": "hello", "2": "hello"}) == []
@@ -127,7 +174,7 @@ def test_one_text_in_many_formats_has_one_set_of_words():
     found = {}
     for extension, label in formats.items():
         path = next(folder.rglob(f"eng_spa_mult.{extension}"))
-        found[label] = shingles_of(normalized_words(document_text(path.read_bytes(), label)))
+        found[label] = shingles_of(word_hashes(document_text(path.read_bytes(), label)))
     for label, shingles in found.items():
         assert jaccard(found["markdown"], shingles) > 0.9, label
 

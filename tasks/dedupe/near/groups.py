@@ -80,7 +80,7 @@ def _searches(
     yield (
         TruthClass.TEXTUAL,
         NearMedia.DOCUMENT,
-        TextSearch(_batches(signatures, TextPrint), threshold=threshold),
+        TextSearch(_batches(signatures, TextPrint), scratch, threshold=threshold),
     )
 
 

@@ -1,55 +1,60 @@
 """Texts that share most of their words, in whatever format they are."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.domain.near import MINHASH_BINS
+from tasks.dedupe.near import minhash as kernel
 from tasks.dedupe.near.columns import blobs, texts
+from tasks.dedupe.near.minhash import BINS
 from tasks.dedupe.near.stars import Proof
 
 TEXT_THRESHOLD = 0.7
 """Jaccard index of the shingles: one changed word touches three shingles, so about one word in
 twelve may differ. Unrelated texts have less than 0.1 whatever their number, so it does not depend
 on the collection's size."""
-_ROWS_OF_BAND = 4
-"""With 32 bands of 4, a pair of index 0.7 is a candidate with chance 0.9998 and one of 0.3 with
-0.23 (Leskovec, Rajaraman, Ullman 2020, "Mining of Massive Datasets", 3.4)."""
-_ROWS_BELOW = 0.6
-"""Thresholds below this use 64 bands of 2: index 0.3 is found with chance 0.998."""
+_BAND_ROWS = (8, 4, 2, 1)
+_FOUND = 0.997
+"""Chance with which a pair at the threshold must be a candidate; the longest bands that give it are
+taken, for they have the fewest chance candidates: of `128 / r` bands of r values, one at least is
+equal with chance `1 - (1 - J^r)^(128/r)` (Leskovec, Rajaraman, Ullman 2020, "Mining of Massive
+Datasets", 3.4)."""
 _SLACK = 0.25
 """How far the MinHash estimate may lie below the threshold: six standard deviations."""
 
-
-@numba.njit(cache=True, nogil=True)
-def _shared(one: Any, two: Any) -> int:  # pragma: no cover - compiled
-    """Values that two ascending arrays have in common."""
-    i, j, count = 0, 0, 0
-    while i < len(one) and j < len(two):
-        if one[i] == two[j]:
-            count += 1
-            i += 1
-            j += 1
-        elif one[i] < two[j]:
-            i += 1
-        else:
-            j += 1
-    return count
+_SKETCH: Any = kernel.sketch
+_BAND_KEYS: Any = kernel.band_keys
+_MATCHES: Any = kernel.matches
 
 
 def jaccard(one: NDArray[np.uint32], two: NDArray[np.uint32]) -> float:
     """Return the Jaccard index of two ascending arrays of distinct values."""
-    shared = int(_shared(one, two))
-    union = len(one) + len(two) - shared
-    return shared / union if union else 0.0
+    both = int(kernel.shared(one, two))
+    union = len(one) + len(two) - both
+    return both / union if union else 0.0
+
+
+def minhash_of(shingles: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return (128,) the MinHash of at least one shingle."""
+    out = np.empty((1, BINS), np.uint32)
+    _SKETCH(shingles, np.array([0, len(shingles)]), out)
+    return out[0]
+
+
+def rows_of_band(threshold: float) -> int:
+    """Return the values of a band with which pairs at the threshold are found."""
+    chances = ((rows, 1 - (1 - threshold**rows) ** (BINS // rows)) for rows in _BAND_ROWS)
+    return next((rows for rows, chance in chances if chance >= _FOUND), 1)
 
 
 class TextSearch:
     """Candidates by LSH bands of MinHashes, proofs by the Jaccard index of all shingles.
+
+    Shingles and MinHashes are on disk; 200 bytes a text and its candidates stay in memory.
 
     Attributes:
         contents: SHA-256 of each content, ascending.
@@ -57,64 +62,109 @@ class TextSearch:
     """
 
     def __init__(
-        self, batches: Iterable[pa.RecordBatch], *, threshold: float | None = None
+        self, batches: Iterable[pa.RecordBatch], scratch: Path, *, threshold: float | None = None
     ) -> None:
         """Read the signatures.
 
         Args:
             batches: rows of `TextPrint`, any order, one a content.
+            scratch: an empty folder for shingles and MinHashes; read while this lives.
             threshold: 0 to 1; `TEXT_THRESHOLD` when None.
         """
-        owners: list[str] = []
-        minhashes: list[bytes] = []
-        shingles: list[bytes] = []
-        for batch in batches:
-            owners += texts(batch, "sha256")
-            minhashes += blobs(batch, "minhash")
-            shingles += blobs(batch, "shingles")
-        order = sorted(range(len(owners)), key=owners.__getitem__)
-        self.contents = [owners[n] for n in order]
         self.threshold = TEXT_THRESHOLD if threshold is None else threshold
-        blob = b"".join(minhashes[n] for n in order)
-        self._minhashes = np.frombuffer(blob, "<u4").reshape(-1, MINHASH_BINS)
-        self._shingles = [shingles[n] for n in order]
-        rows = _ROWS_OF_BAND if self.threshold >= _ROWS_BELOW else 2
-        self._buckets: list[NDArray[np.int64]] = []
-        self._of_content: dict[int, list[int]] = {}
-        for band in range(0, MINHASH_BINS, rows):
-            self._add_band(self._minhashes[:, band : band + rows])
+        rows = rows_of_band(self.threshold)
+        owners, lengths, keys = self._read(batches, scratch, rows)
+        order = np.array(sorted(range(len(owners)), key=owners.__getitem__), np.int64)
+        self.contents = [owners[n] for n in order.tolist()]
+        firsts = np.cumsum(lengths) - lengths
+        self._firsts, self._counts = firsts[order], lengths[order]
+        self._values = _mapped(scratch / "shingles.bin", np.uint32, int(lengths.sum()))
+        minhashes = _mapped(scratch / "minhashes.bin", np.uint32, len(order) * BINS)
+        self._minhashes = minhashes.reshape(-1, BINS)
+        self._row_of = order
+        self._group(keys)
+        self._seen = np.full(len(order), -1, np.int32)
+        self._others = np.empty(len(order), np.int32)
+        self._indices = np.empty(len(order), np.float64)
 
-    def _add_band(self, values: NDArray[np.uint32]) -> None:
-        """Remember the buckets of one band that hold two contents or more."""
-        if not len(values):
-            return
-        keys = np.zeros(len(values), np.uint64)
-        for column in values.T:
-            keys = (keys ^ column) * np.uint64(0x9E3779B97F4A7C15)
-            keys ^= keys >> np.uint64(29)
-        order = np.argsort(keys, kind="stable")
-        edges = np.flatnonzero(np.diff(keys[order])) + 1
-        starts, ends = np.append(0, edges), np.append(edges, len(order))
-        for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
-            members = order[start:end]
-            for member in members.tolist():
-                self._of_content.setdefault(member, []).append(len(self._buckets))
-            self._buckets.append(members)
+    @staticmethod
+    def _read(
+        batches: Iterable[pa.RecordBatch], scratch: Path, rows: int
+    ) -> tuple[list[str], NDArray[np.int64], NDArray[np.uint32]]:
+        """Write shingles and MinHashes; return owners, shingles of each, and (bands, n) keys."""
+        owners: list[str] = []
+        lengths: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        keys: list[NDArray[np.uint32]] = [np.empty((BINS // rows, 0), np.uint32)]
+        with (
+            (scratch / "shingles.bin").open("wb") as shingles,
+            (scratch / "minhashes.bin").open("wb") as minhashes,
+        ):
+            for batch in batches:
+                parts = blobs(batch, "shingles")
+                flat = b"".join(parts)
+                owners += texts(batch, "sha256")
+                counts = np.array([len(part) // 4 for part in parts], np.int64)
+                out = np.empty((len(parts), BINS), np.uint32)
+                starts = np.append(0, np.cumsum(counts))
+                _SKETCH(np.frombuffer(flat, "<u4"), starts, out)
+                key = np.empty((BINS // rows, len(parts)), np.uint32)
+                _BAND_KEYS(out, rows, key)
+                lengths.append(counts)
+                keys.append(key)
+                shingles.write(flat)
+                minhashes.write(out.tobytes())
+        return owners, np.concatenate(lengths), np.concatenate(keys, axis=1)
+
+    def _group(self, keys: NDArray[np.uint32]) -> None:
+        """Remember the contents that share a key of a band, and the groups of each content."""
+        place = np.empty(len(self._row_of), np.int32)
+        place[self._row_of] = np.arange(len(self._row_of), dtype=np.int32)
+        members: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
+        sizes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        for band in keys:
+            order = np.argsort(band, kind="stable")
+            is_new = np.ones(len(order) + 1, np.bool_)
+            is_new[1:-1] = band[order[1:]] != band[order[:-1]]
+            is_shared = ~(is_new[:-1] & is_new[1:])
+            members.append(place[order[is_shared]])
+            edges = np.append(np.flatnonzero(is_new[:-1][is_shared]), np.count_nonzero(is_shared))
+            sizes.append(np.diff(edges))
+        self._members = np.concatenate(members)
+        size = np.concatenate(sizes)
+        self._group_starts = np.append(0, np.cumsum(size))
+        group = np.repeat(np.arange(len(size), dtype=np.int32), size)
+        self._groups = group[np.argsort(self._members, kind="stable")]
+        counts = np.bincount(self._members, minlength=len(self._row_of))
+        self._own_groups = np.append(0, np.cumsum(counts))
 
     def shingles(self, content: int) -> NDArray[np.uint32]:
         """Return the shingles of a content, ascending."""
-        return np.frombuffer(self._shingles[content], "<u4")
+        first = self._firsts[content]
+        return self._values[first : first + self._counts[content]]
 
     def matches(self, content: int, is_open: NDArray[np.bool_]) -> Iterator[Proof]:
         """Yield the proofs of open contents with nearly the same words."""
-        buckets = self._of_content.get(content)
-        if not buckets:
+        groups = self._groups[self._own_groups[content] : self._own_groups[content + 1]]
+        if not len(groups):
             return
-        near = np.unique(np.concatenate([self._buckets[bucket] for bucket in buckets]))
-        near = near[is_open[near] & (near != content)]
-        alike = (self._minhashes[near] == self._minhashes[content]).mean(axis=1)
-        for other in near[alike >= self.threshold - _SLACK].tolist():
-            index = jaccard(self.shingles(content), self.shingles(other))
-            if index >= self.threshold:
-                words = f"{index:.0%} of all runs of three words are the same"
-                yield Proof(other, round(index, 4), -1, words)
+        least_alike = int(np.ceil((self.threshold - _SLACK) * BINS))
+        tables = (self._group_starts, self._members, is_open, self._seen)
+        sets = (
+            self._minhashes,
+            self._row_of,
+            self._values,
+            self._firsts,
+            self._counts,
+            least_alike,
+            self.threshold,
+        )
+        count = _MATCHES(content, groups, *tables, *sets, self._others, self._indices)
+        found = zip(self._others[:count].tolist(), self._indices[:count].tolist(), strict=True)
+        for other, index in sorted(found):
+            words = f"{index:.0%} of all runs of three words are the same"
+            yield Proof(other, round(index, 4), -1, words)
+
+
+def _mapped(path: Path, kind: type, count: int) -> NDArray[Any]:
+    """Return the numbers of a file, read when they are asked for."""
+    return np.asarray(np.memmap(path, kind, "r", shape=(count,))) if count else np.empty(0, kind)
