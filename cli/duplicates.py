@@ -8,6 +8,7 @@ import pyarrow as pa
 import typer
 from typer.core import TyperGroup
 
+from cli import decisions
 from cli.folders import folders
 from cli.following import followed
 from cli.near_report import near_report
@@ -168,8 +169,13 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         cls=_WithDefault,
         no_args_is_help=True,
-        help="Find files with equal bytes, or nearly the same content; which folders overlap.",
+        help=(
+            "Find files with equal bytes, or nearly the same content; which folders overlap; "
+            "decide what is none.\n\n"
+            "`duplicates SOURCE` finds, `duplicates COMMAND --help` tells of each command below."
+        ),
     )
     group.command("find")(duplicates)
     group.command("folders")(folders)
+    decisions.register(group)
     app.add_typer(group, name="duplicates")

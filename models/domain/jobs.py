@@ -17,6 +17,8 @@ class JobKind(StrEnum):
     REINDEX = "reindex"
     VERIFY = "verify"
     PURGE = "purge"
+    DEDUPLICATE = "deduplicate"
+    """Removal of duplicates, to the trash."""
 
 
 class JobStatus(StrEnum):

@@ -25,6 +25,7 @@ class Candidate:
         is_protected: in a folder from which nothing may go.
         is_in_place: already where the template wants it.
         is_bound: part of a project, or of companions that are not all duplicates.
+        is_chosen: a person decided that this one stays.
         preferred: position of the preferred folder it is in; the number of folders when in none.
         pixels: width times height; 0 when unknown.
         is_lossless: whether its format keeps every sample.
@@ -37,6 +38,7 @@ class Candidate:
     is_protected: bool = False
     is_in_place: bool = False
     is_bound: bool = False
+    is_chosen: bool = False
     preferred: int = 0
     pixels: int = 0
     is_lossless: bool = False
@@ -59,6 +61,7 @@ _RULES: dict[KeepRule, tuple[_Standing, str]] = {
     KeepRule.SHORTEST_PATH: (lambda c: len(c.key), "shortest path"),
 }
 _IN_PLACE: tuple[_Standing, str] = (lambda c: not c.is_in_place, "already in its place")
+_CHOSEN: tuple[_Standing, str] = (lambda c: not c.is_chosen, "chosen by a person")
 _LOOSE: tuple[_Standing, str] = (lambda c: c.is_bound, "not part of a project or of companions")
 _TIE: tuple[_Standing, str] = (lambda c: c.key, "first by path; the members are equal otherwise")
 
@@ -71,13 +74,14 @@ def _later(dated: str) -> tuple[int, ...]:
 def steps_of(rules: Sequence[KeepRule]) -> tuple[tuple[_Standing, str], ...]:
     """Return every comparison in order.
 
-    The rules asked for, and before them two of our own that make a second run change nothing: a
-    file on its own wins over one that goes with others, then one already in its place over one that
-    is not. Only protection, where it is the first rule, comes before these. Paths end ties.
+    What a person chose comes first. Then the rules asked for, and before them two of our own that
+    make a second run change nothing: a file on its own wins over one that goes with others, then
+    one already in its place over one that is not. Only protection, where it is the first rule,
+    comes before these. Paths end ties.
     """
     named = [_RULES[rule] for rule in rules]
     head = 1 if rules and rules[0] == KeepRule.PROTECTED else 0
-    return (*named[:head], _LOOSE, _IN_PLACE, *named[head:], _TIE)
+    return (_CHOSEN, *named[:head], _LOOSE, _IN_PLACE, *named[head:], _TIE)
 
 
 def elect(members: Sequence[Candidate], steps: Sequence[tuple[_Standing, str]]) -> tuple[int, str]:

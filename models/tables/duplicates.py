@@ -93,3 +93,42 @@ class DuplicateMemberRow(Base):
     )
 
     group: Mapped[DuplicateGroupRow] = relationship(back_populates="members", lazy="raise")
+
+
+class DuplicateDecisionRow(Base):
+    """One decision of one account."""
+
+    __tablename__ = "duplicate_decisions"
+    __table_args__ = (
+        CheckConstraint("kind IN ('not_duplicate', 'keep')", name="valid_decision"),
+        CheckConstraint(
+            "sha256 <= other_sha256 AND (kind = 'keep') = (sha256 = other_sha256)",
+            name="ordered_pair",
+        ),
+        {
+            "comment": "What people decided of contents. Keyed by content, so that it survives "
+            "renames, moves and other storages."
+        },
+    )
+
+    user_id: Mapped[str] = reference(
+        "Who decided.", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    sha256: Mapped[str] = mapped_column(
+        String(64),
+        primary_key=True,
+        comment="SHA-256 of the content; of a pair the smaller one.",
+    )
+    other_sha256: Mapped[str] = mapped_column(
+        String(64),
+        primary_key=True,
+        comment="The larger one of a pair; the same again where one content stays.",
+    )
+    kind: Mapped[str] = mapped_column(
+        String(20), comment="`not_duplicate` of a pair, `keep` of one content."
+    )
+    kept_key: Mapped[str] = mapped_column(
+        server_default="", comment="The file that was named; it decides among equal bytes."
+    )
+    note: Mapped[str] = mapped_column(server_default="", comment="Why, in the person's words.")
+    decided_at: Mapped[datetime] = created("When it was decided last.")

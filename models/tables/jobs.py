@@ -34,7 +34,8 @@ class OrganizationJobRow(Base):
         ),
         CheckConstraint("operation_type IN ('move', 'copy')", name="valid_operation"),
         CheckConstraint(
-            "kind IN ('organize', 'undo', 'reindex', 'verify', 'purge')", name="valid_kind"
+            "kind IN ('organize', 'undo', 'reindex', 'verify', 'purge', 'deduplicate')",
+            name="valid_kind",
         ),
         CheckConstraint(
             "files_total >= 0 AND bytes_total >= 0 AND files_processed >= 0 AND files_moved >= 0 "

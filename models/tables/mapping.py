@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from models.domain.decisions import Decision, DecisionKind
 from models.domain.duplicates import KeepRule
 from models.domain.job_events import JobEvent
 from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions
@@ -145,4 +146,27 @@ def event_from(row: Mapping[Any, Any]) -> JobEvent:
         kind=row["kind"],
         data=row["data"],
         created_at=row["created_at"],
+    )
+
+
+def decision_values(decision: Decision) -> dict[str, Any]:
+    """Return the column values of a decision; whose it is and when, others say."""
+    return {
+        "sha256": decision.sha256,
+        "other_sha256": decision.other_sha256,
+        "kind": decision.kind.value,
+        "kept_key": decision.kept_key,
+        "note": decision.note,
+    }
+
+
+def decision_from(row: Mapping[Any, Any]) -> Decision:
+    """Return a decision from a row of `duplicate_decisions`."""
+    return Decision(
+        kind=DecisionKind(row["kind"]),
+        sha256=row["sha256"],
+        other_sha256=row["other_sha256"],
+        kept_key=row["kept_key"],
+        note=row["note"],
+        decided_at=row["decided_at"],
     )

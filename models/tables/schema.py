@@ -7,7 +7,11 @@ from sqlalchemy import MetaData
 from models.tables.accounts import ApiKeyRow, SubscriptionRow, UserRow
 from models.tables.analytics import AnalyticsEventRow
 from models.tables.base import Base
-from models.tables.duplicates import DuplicateGroupRow, DuplicateMemberRow
+from models.tables.duplicates import (
+    DuplicateDecisionRow,
+    DuplicateGroupRow,
+    DuplicateMemberRow,
+)
 from models.tables.files import FileRow, FileTagRow
 from models.tables.jobs import JobEventRow, OrganizationJobRow, OrganizationPlanRow, OutboxEventRow
 from models.tables.journal import JournalFolderRow, OrganizationOperationRow
@@ -35,6 +39,7 @@ PIPELINE: tuple[type[Base], ...] = (
     OutboxEventRow,
     DuplicateGroupRow,
     DuplicateMemberRow,
+    DuplicateDecisionRow,
 )
 """The tables of the pipeline."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.domain.decisions import Decisions
 from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.jobs import OrganizeOptions
 from models.domain.keep import Candidate, elect, steps_of
@@ -29,6 +30,7 @@ def exact_groups(
     source_url: str = "",
     destination_url: str = "",
     target: Target | None = None,
+    decisions: Decisions | None = None,
 ) -> pa.Table:
     """Return the groups of files that have one content hash, each with one keeper.
 
@@ -41,6 +43,7 @@ def exact_groups(
         source_url: canonical URL of the root of `fingerprints`.
         destination_url: canonical URL of where the job puts files.
         target: how that place compares names.
+        decisions: what people decided.
 
     Returns:
         (m,) rows of `DuplicateRow`; groups of two or more, sorted by group and key.
@@ -56,7 +59,8 @@ def exact_groups(
         return arrow_schema(DuplicateRow).empty_table()
     units = find_table_units(files)
     grouped = {row for rows in groups.values() for row in rows}
-    standings = Standings(files, units, grouped, options, placer)
+    chosen = _chosen(files, groups, decisions or Decisions())
+    standings = Standings(files, units, grouped, options, placer, chosen=chosen)
     candidates = standings.candidates()
     found = _Rows(files, sorted(grouped), standings, candidates)
     steps = steps_of(options.keep_rules)
@@ -82,6 +86,19 @@ def _rows_by_content(files: pa.Table) -> dict[str, list[int]]:
         groups[code].append(row)
     names = encoded.dictionary
     return {names[code].as_py(): members for code, members in groups.items()}
+
+
+def _chosen(
+    files: pa.Table, groups: Mapping[str, Sequence[int]], decisions: Decisions
+) -> frozenset[int]:
+    """Return the rows that people chose to keep among files of equal bytes."""
+    found: set[int] = set()
+    for sha256 in decisions.kept_keys.keys() & groups.keys():
+        keys = {row: files.column("key")[row].as_py() for row in groups[sha256]}
+        found |= {
+            row for row, key in keys.items() if decisions.is_chosen(sha256, key, keys.values())
+        }
+    return frozenset(found)
 
 
 class _Rows:

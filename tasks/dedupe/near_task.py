@@ -53,6 +53,7 @@ def find_near_duplicates(  # noqa: PLR0917 - the tables that one step takes from
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     with open_ledger(settings) as ledger:
         job = ledger.job(job_id)
+        decisions = ledger.decisions_of(job.account_id)
     store = open_store(job.destination_url, s3_endpoint_url=settings.s3_endpoint_url)
 
     def parts() -> Iterator[pa.RecordBatch]:
@@ -71,6 +72,7 @@ def find_near_duplicates(  # noqa: PLR0917 - the tables that one step takes from
             destination_url=job.destination_url,
             target=Target(folds_case=store.folds_case, normalizes_unicode=store.normalizes_unicode),
             threshold=threshold,
+            decisions=decisions,
             workers=settings.work_threads or os.cpu_count() or 1,
         )
     asked = "auto" if threshold is None else f"{threshold:.4f}"

@@ -46,8 +46,11 @@ class Standings:
         grouped: Collection[int],
         options: OrganizeOptions,
         placer: Placer,
+        *,
+        chosen: Collection[int] = (),
     ) -> None:
         self._files = files
+        self._chosen = {self._leader_in(units, row) for row in chosen}
         self._units = units
         self._grouped = grouped
         self._placer = placer
@@ -65,7 +68,11 @@ class Standings:
         return not all(member in self._grouped for member in unit.members)
 
     def _leader(self, row: int) -> int:
-        unit = self._units.unit_of.get(row)
+        return self._leader_in(self._units, row)
+
+    @staticmethod
+    def _leader_in(units: Units, row: int) -> int:
+        unit = units.unit_of.get(row)
         return row if unit is None or unit.kind is UnitKind.PROJECT else unit.leader
 
     def candidates(self) -> dict[int, Candidate]:
@@ -94,6 +101,7 @@ class Standings:
         is_protected = any(is_below(key, folder) for folder in self._protected)
         preferred = folder_position(key, self._preferred)
         is_here = self._is_in_place(position, row)
+        is_chosen = position in self._chosen
 
         def make(suffix: str, is_bound: bool) -> Candidate:
             return Candidate(
@@ -101,6 +109,7 @@ class Standings:
                 is_protected=is_protected,
                 is_in_place=is_here,
                 is_bound=is_bound,
+                is_chosen=is_chosen,
                 preferred=preferred,
                 pixels=pixels,
                 is_lossless=row["mime"] in LOSSLESS,

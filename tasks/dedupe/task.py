@@ -31,6 +31,7 @@ def find_duplicates(job_id: str, fingerprints: TableRef, categories: TableRef) -
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     with open_ledger(settings) as ledger:
         job = ledger.job(job_id)
+        decisions = ledger.decisions_of(job.account_id)
     store = open_store(job.destination_url, s3_endpoint_url=settings.s3_endpoint_url)
     target = Target(folds_case=store.folds_case, normalizes_unicode=store.normalizes_unicode)
     groups = core.exact_groups(
@@ -40,6 +41,7 @@ def find_duplicates(job_id: str, fingerprints: TableRef, categories: TableRef) -
         source_url=job.source_url,
         destination_url=job.destination_url,
         target=target,
+        decisions=decisions,
     )
     uri = f"runs/{job_id}/dedupe/{fingerprints.sha256[:16]}.parquet"
     return lake.write_part(groups, uri=uri, table_name="duplicates")

@@ -6,14 +6,15 @@ from typing import Self
 from models.domain.errors import BusyError
 from models.settings import Settings
 from tasks.ledger.catalog import Catalog
+from tasks.ledger.decisions import Decided
 from tasks.ledger.duplicates import Duplicates
 from tasks.ledger.journal import Journal
 from tasks.ledger.leases import Leases
 from tasks.ledger.plans import Plans
 
 
-class Ledger(Plans, Leases, Journal, Catalog, Duplicates):
-    """Jobs, plans, journal, events, roots, catalog and duplicates of one database.
+class Ledger(Plans, Leases, Journal, Catalog, Duplicates, Decided):
+    """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 
     Every method is one transaction and may be called from any thread; connections come from this
     process' pool. Every method raises BusyError when Postgres does not answer or is occupied

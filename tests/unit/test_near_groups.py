@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from models.domain.categories import CategoryRow
+from models.domain.decisions import Decisions
 from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.fingerprint import Fingerprint
 from models.domain.jobs import OrganizeOptions
 from models.domain.near import NearMedia, Signature
 from models.domain.near_payload import pack, unpack
 from tasks.dedupe.core import exact_groups
-from tasks.dedupe.near.groups import Decisions, near_groups
+from tasks.dedupe.near.groups import near_groups
 from tasks.fingerprint.contents import near_contents
 from tasks.fingerprint.perceptual.pictures import picture_views
 from tasks.fingerprint.perceptual.words import text_print

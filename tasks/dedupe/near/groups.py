@@ -1,12 +1,12 @@
 """Near groups of a root: one star for each keeper, rows like those of exact groups."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
+from models.domain.decisions import Decisions
 from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.jobs import OrganizeOptions
 from models.domain.keep import Candidate, elect, steps_of
@@ -33,19 +33,6 @@ from warehouse.schemas.files import find_table_units, sorted_files
 
 SignatureBatches = Callable[[], Iterable[pa.RecordBatch]]
 """Returns all rows of `Signature` anew; it is called once for each kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """What people decided, by content, so that it survives renames, moves and other storages.
-
-    Attributes:
-        apart: pairs of SHA-256, the smaller first, that are no duplicates of one another.
-        keepers: SHA-256 of contents that stay keepers of their groups.
-    """
-
-    apart: frozenset[tuple[str, str]] = frozenset()
-    keepers: frozenset[str] = frozenset()
 
 
 class _Searched(Search, Protocol):
@@ -124,7 +111,7 @@ class _Members:
 
     def is_apart(self, one: str, two: str) -> bool:
         """Return whether two contents belong together as companions, or were told apart."""
-        if (min(one, two), max(one, two)) in self._decisions.apart:
+        if self._decisions.is_apart(one, two):
             return True
         units = [self._unit_of.unit_of.get(self._row[sha256]) for sha256 in (one, two)]
         return units[0] is not None and units[0] is units[1]
