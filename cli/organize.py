@@ -2,6 +2,7 @@
 
 import sys
 import uuid
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions
 from models.domain.organizing import TEMPLATES, ConflictPolicy, OnDuplicate, OperationType
 from models.domain.plans import Plan
 from storage.opening import canonical_url, open_store
+from tasks.categorize.taxonomy import load_taxonomy
 from warehouse.store.parts import open_lake
 
 MODES = ", ".join([*TEMPLATES, "custom"])
@@ -117,6 +119,12 @@ def organize(
     prefer: Annotated[
         list[str] | None, typer.Option(help="Folder whose copies are kept first.")
     ] = None,
+    subfolders: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Sub-category folders of one category at most; the smallest fold into it."
+        ),
+    ] = None,
     gps: Annotated[bool, typer.Option("--gps", help="Read places from photos.")] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every file, even those known unchanged.")
@@ -149,11 +157,14 @@ def organize(
         conflict=conflict,
         protected=tuple(protect or ()),
         preferred=tuple(prefer or ()),
+        subfolders=subfolders,
         read_gps=gps,
         verify=verify,
     )
     try:
         with open_session(quiet=as_json) as session:
+            if options.subfolders is None:
+                options = replace(options, subfolders=load_taxonomy(session.settings).budget)
             job = new_job(
                 session, source, into, options, is_approved=detach or (yes and not preview)
             )

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from rich.markup import escape
 from rich.tree import Tree
 
 from cli.output import err, facts_table, out, rows_table, size
@@ -43,6 +44,13 @@ def _folder_tree(moves: pa.Table) -> Tree:
     return tree
 
 
+def folds(moves: pa.Table) -> list[str]:
+    """Return which sub-folders the budget folds into their category, in words, sorted."""
+    marked = moves.filter(pc.match_substring(moves["reason"], " folds into "))
+    reasons = pc.unique(marked["reason"]).to_pylist()
+    return sorted({str(reason).split("; ")[1] for reason in reasons})
+
+
 def sample(moves: pa.Table, limit: int) -> list[dict[str, Any]]:
     """Return the first `limit` rows that write or are refused, as `{from, to, action, reason}`."""
     shown = _where(moves, {*WRITING, Action.REFUSE, Action.ASSIGN}).slice(0, limit)
@@ -68,6 +76,7 @@ def plan_document(plan: Plan, moves: pa.Table) -> dict[str, Any]:
         "destination": plan.destination_url,
         "options": asdict(plan.options),
         "totals": asdict(plan.totals),
+        "folds": folds(moves),
         "sample": sample(moves, SAMPLE_JSON),
     }
 
@@ -92,6 +101,8 @@ def show_plan(plan: Plan, moves: pa.Table) -> None:
         )
     )
     out.print(_folder_tree(moves))
+    for fold in folds(moves):
+        out.print(f"[dim]{escape(fold)}[/]")
     writing = _where(moves, set(WRITING)).slice(0, SAMPLE)
     out.print(
         rows_table(

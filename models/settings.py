@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         default=1_000_000_000, ge=2**28, description="Address space of a parsing child."
     )
     parser_cpu_s: int = Field(default=10, ge=1, description="CPU seconds a parsing child may use.")
+    taxonomy_file: Path | None = Field(
+        default=None,
+        description="Taxonomy in YAML; `taxonomy.yaml` in `home`, or the one that comes along.",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property

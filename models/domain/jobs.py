@@ -96,6 +96,8 @@ class OrganizeOptions:
     protected: tuple[str, ...] = ()
     preferred: tuple[str, ...] = ()
     read_gps: bool = False
+    subfolders: int | None = None
+    """Sub-category folders of one category at most; None: as the taxonomy says."""
     verify: bool = False
     """Read every file again even when the listing says it is unchanged."""
 

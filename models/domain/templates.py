@@ -103,7 +103,7 @@ class Template:
                 parts.extend(
                     _safe(part) for part in (values.get("folder") or "").split("/") if part
                 )
-            else:
+            elif not _is_folded(pieces, values):
                 parts.append(_safe("".join(piece.render(values) for piece in pieces)))
         return "/".join(parts)
 
@@ -121,6 +121,11 @@ class Template:
             tail = tail if whole.endswith(tail) and len(whole) > len(tail) else ""
             name = whole.removesuffix(tail) if tail else whole
         return Place(self.folder(values), _without_extension(name, tail), tail)
+
+
+def _is_folded(pieces: tuple[Piece, ...], values: Mapping[str, str | None]) -> bool:
+    """Return whether a folder is a sub-category's that a budget folds into its parent: `""`."""
+    return len(pieces) == 1 and pieces[0].field == "subcategory" and values["subcategory"] == ""
 
 
 def _without_extension(name: str, tail: str) -> str:

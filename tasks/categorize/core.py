@@ -1,14 +1,19 @@
 """Categories of a whole table: pure, in slices so that memory stays bounded."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.domain.categories import CategoryRow
 from models.domain.errors import BrokenError
 from models.domain.fingerprint import Fingerprint
+from models.domain.taxonomy import REVIEW, Taxonomy
 from tasks.categorize.ports import Categorizer
-from warehouse.schemas.arrow import to_rows, to_table
+from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
+
+compute: Any = pc  # the stubs know too few of its overloads
 
 SLICE_ROWS = 20_000
 """Rows turned into objects at a time: some 40 MB."""
@@ -32,6 +37,51 @@ def categorize(fingerprints: pa.Table, categorizers: Sequence[Categorizer]) -> p
         files = to_rows(fingerprints.slice(start, SLICE_ROWS), Fingerprint)
         slices.append(to_table(_decided(files, categorizers), CategoryRow))
     return pa.concat_tables(slices).sort_by("key").combine_chunks()
+
+
+def named(decided: pa.Table, taxonomy: Taxonomy) -> pa.Table:
+    """Return categories by the names that a taxonomy has for them.
+
+    Args:
+        decided: (n,) rows of CategoryRow that name categories by their ids.
+        taxonomy: theirs; what it no longer has goes to its review.
+
+    Returns:
+        (n,) rows of CategoryRow in the same order.
+    """
+    pairs = compute.binary_join_element_wise(
+        decided["category"], decided["subcategory"], "/", null_handling="replace"
+    )
+    encoded = pairs.combine_chunks().dictionary_encode()
+    answers = [_answer(pair, taxonomy) for pair in encoded.dictionary.to_pylist()]
+    schema = arrow_schema(CategoryRow)
+    for at, name in enumerate(("category", "subcategory", "coarse_category")):
+        values = pa.array([answer[at] for answer in answers], pa.string())
+        decided = _replaced(decided, name, values.take(encoded.indices))
+    lost = pa.array([answer[3] for answer in answers], pa.bool_()).take(encoded.indices)
+    if compute.any(lost).as_py():
+        words = compute.binary_join_element_wise(
+            decided["reason"], "the taxonomy no longer has its category", "; "
+        )
+        reason = compute.if_else(lost, words, decided["reason"])
+        confidence = compute.if_else(lost, 0.0, decided["confidence_ratio"])
+        decided = _replaced(decided, "reason", reason)
+        decided = _replaced(decided, "confidence_ratio", confidence)
+    return decided.cast(schema)
+
+
+def _answer(pair: str, taxonomy: Taxonomy) -> tuple[str, str | None, str, bool]:
+    """Return names, coarse name, and whether it is no more; `pair` is `id/id` or `id/`."""
+    category, _, subcategory = pair.partition("/")
+    found = taxonomy.names(category, subcategory or None)
+    name, below, coarse = (
+        found or taxonomy.names(REVIEW.identity, "Unknown") or (REVIEW.name, None, "Others")
+    )
+    return name, below, coarse, found is None
+
+
+def _replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, values)
 
 
 def _decided(

@@ -6,6 +6,7 @@ from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.categorize import core
 from tasks.categorize.rules import RULES, CertainRules
+from tasks.categorize.taxonomy import load_taxonomy
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.store.parts import open_lake
 
@@ -25,9 +26,11 @@ def categorize(job_id: str, fingerprints: TableRef) -> TableRef:
     """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    uri = f"runs/{job_id}/categorize/{RULES}-{fingerprints.sha256[:16]}.parquet"
+    taxonomy = load_taxonomy(settings)
+    made_by = f"{RULES}-{taxonomy.digest}"
+    uri = f"runs/{job_id}/categorize/{made_by}-{fingerprints.sha256[:16]}.parquet"
     found = lake.find(uri)
     if found is not None:
         return found
     decided = core.categorize(lake.read(fingerprints), [CertainRules()])
-    return lake.write_part(decided, uri=uri, table_name="categories")
+    return lake.write_part(core.named(decided, taxonomy), uri=uri, table_name="categories")

@@ -15,6 +15,7 @@ from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
 from models.domain.placer import Placer
 from models.domain.plans import Action, PlanTotals
 from models.domain.targets import Target
+from tasks.plan.budget import fold_subfolders
 from tasks.plan.decide import decide
 from tasks.plan.intake import Existing, Files, Intake
 from tasks.plan.resolve import Resolver
@@ -64,6 +65,9 @@ def make_moves(
     """
     placer = Placer(options, source_url, destination_url, target)
     files = Files(fingerprints, categories, options, placer.columns)
+    folded: dict[int, str] = {}
+    if options.subfolders is not None and "subcategory" in placer.template.fields:
+        folded = fold_subfolders(files, options.subfolders)
     intake = Intake(
         files=files,
         duplicates=files.duplicates(duplicates),
@@ -72,6 +76,7 @@ def make_moves(
         placer=placer,
         target=target or Target(),
         blocked=tuple(sorted(blocked)),
+        folded=folded,
     )
     decisions = decide(intake)
     resolution = Resolver(intake, decisions).resolve()

@@ -1,6 +1,6 @@
 """What a plan is made from: the files, where each belongs, what is at the destination."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,6 +226,7 @@ class Intake:
     Attributes:
         target: how the destination compares names and what it can hold.
         blocked: names at the destination that are no files (links, sockets): never given way.
+        folded: rows whose sub-folder a budget folds into its parent, and what to say of it.
     """
 
     files: Files
@@ -235,3 +236,4 @@ class Intake:
     placer: Placer
     target: Target
     blocked: tuple[str, ...] = ()
+    folded: Mapping[int, str] = field(default_factory=dict[int, str])

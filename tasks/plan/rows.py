@@ -109,6 +109,8 @@ class Rows:
             reason = self._why if row == leader else self._why_with
             if outcome.work.is_project:
                 reason = self._why_project
+            elif leader in self._in.folded:
+                reason = f"{reason}; {self._in.folded[leader]}"
             self._add(row, unit, self._goes, to=address, conflict=outcome.conflict, reason=reason)
 
     def _add_staying(self, leader: int, fate: Fate | None, stopped: str | None) -> None:
