@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from cli import decisions
 from cli.folders import folders
 from cli.following import followed
+from cli.merge import merge
 from cli.near_report import near_report
 from cli.organize import Json
 from cli.output import emit_json, fail, out, rows_table, size
@@ -177,5 +178,6 @@ def register(app: typer.Typer) -> None:
     )
     group.command("find")(duplicates)
     group.command("folders")(folders)
+    group.command("merge")(merge)
     decisions.register(group)
     app.add_typer(group, name="duplicates")

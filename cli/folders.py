@@ -7,7 +7,7 @@ import typer
 
 from cli.following import followed
 from cli.organize import Json
-from cli.output import emit_json, fail, out, rows_table, size
+from cli.output import emit_json, err, fail, out, rows_table, size
 from cli.session import open_session
 from models.domain.errors import FileOrganizerError
 from models.domain.jobs import JobKind
@@ -37,7 +37,10 @@ def folders(
             rows = open_lake(session.settings.lake).read(recall_index(job_id)["fingerprints"])
             columns = (rows[name].to_pylist() for name in ("key", "sha256", "size_bytes"))
             files = [row for row in zip(*columns, strict=True) if row[1] is not None]
-            found = [asdict(row) for row in folder_overlaps(files, least_share=least)]
+            found = [
+                {**asdict(row), "in_words": row.in_words()}
+                for row in folder_overlaps(files, least_share=least)
+            ]
             _print(found, limit, as_json=as_json)
     except FileOrganizerError as error:
         fail(error, as_json=as_json)
@@ -47,14 +50,8 @@ def _print(found: list[dict[str, Any]], limit: int, *, as_json: bool) -> None:
     if as_json:
         emit_json({"folders": found})
         return
-    rows = [
-        (
-            row["folder"],
-            f"{row['share']:.0%} in {row['other']}",
-            "all of it" if not row["only_files"] else f"{row['only_files']:,} files only here",
-            size(row["shared_bytes"]),
-        )
-        for row in found[:limit]
-    ]
+    rows = [(row["in_words"], size(row["shared_bytes"])) for row in found[:limit]]
     title = f"{len(found):,} folders that are (mostly) elsewhere, too"
-    out.print(rows_table(title, ("folder", "where", "what is missing there", "shared"), rows))
+    out.print(rows_table(title, ("what is where", "shared"), rows))
+    if found:
+        err.print("unite two of them: fileorganizer duplicates merge SOURCE FOLDER --into OTHER")

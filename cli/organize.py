@@ -172,7 +172,7 @@ def organize(
                 session.ledger.launch(job.id)
                 _handed_over(job.id, as_json=as_json)
                 return
-            _plan_then_enact(session, job.id, preview=preview, yes=yes, as_json=as_json)
+            plan_then_enact(session, job.id, preview=preview, yes=yes, as_json=as_json)
     except FileOrganizerError as error:
         fail(error, as_json=as_json)
 
@@ -184,9 +184,10 @@ def _handed_over(job_id: str, *, as_json: bool) -> None:
         out.print(f"handed to the runner; watch with: fileorganizer jobs {job_id}")
 
 
-def _plan_then_enact(
+def plan_then_enact(
     session: Session, job_id: str, *, preview: bool, yes: bool, as_json: bool
 ) -> None:
+    """Plan a new job, show the plan, and carry it out after a yes; print how it ended."""
     from flows.propose import propose
 
     with followed(session.ledger, job_id, quiet=as_json):

@@ -81,12 +81,20 @@ def plan_document(plan: Plan, moves: pa.Table) -> dict[str, Any]:
     }
 
 
+def _what(plan: Plan) -> str:
+    """Return in a few words what a plan is for."""
+    options = plan.options
+    if options.is_merge:
+        return f"{options.merge_from} into {options.merge_into or 'the root'}"
+    return f"{options.mode}, {options.operation}"
+
+
 def show_plan(plan: Plan, moves: pa.Table) -> None:
     """Print a plan for a person."""
     totals = plan.totals
     out.print(
         facts_table(
-            f"Plan {plan.id[:8]}: {plan.options.mode}, {plan.options.operation}",
+            f"Plan {plan.id[:8]}: {_what(plan)}",
             {
                 "files": totals.files_total,
                 "size": size(totals.bytes_total),

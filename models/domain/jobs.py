@@ -100,6 +100,15 @@ class OrganizeOptions:
     """Sub-category folders of one category at most; None: as the taxonomy says."""
     verify: bool = False
     """Read every file again even when the listing says it is unchanged."""
+    merge_from: str | None = None
+    """Key of a folder whose files are united with those of `merge_into` instead of organized."""
+    merge_into: str | None = None
+    """Key of the folder that takes them; empty for the root."""
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether two folders are united; otherwise the files are organized by the template."""
+        return self.merge_from is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,16 @@ class FolderOverlap:
     shared_bytes: int
     share: float
 
+    def in_words(self) -> str:
+        """Return it in one sentence; a share is rounded down, so that 100 % is all of it."""
+        if self.relation is Relation.EQUAL:
+            return f"{self.folder} and {self.other} have the same files"
+        share = f"{int(100 * self.share)} % of {self.folder} is in {self.other}"
+        if not self.only_files:
+            return share
+        are = "file is" if self.only_files == 1 else "files are"
+        return f"{share}; {self.only_files:,} {are} only in {self.folder}"
+
 
 def _folders_of(key: str) -> Iterator[str]:
     """Yield the folders that hold a key, the root left out, the deepest first."""

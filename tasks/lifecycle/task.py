@@ -81,7 +81,8 @@ def describe(kind: str, job: Job) -> str:
     """Return the name of a run: no file or folder names, they are the customer's."""
     parts = [kind, job.id[:8]]
     if kind in {"organize", "propose", "enact"}:
-        parts.append(f"{job.options.mode} {job.options.operation}")
+        options = job.options
+        parts.append("merge" if options.is_merge else f"{options.mode} {options.operation}")
     if job.files_total:
         parts.append(f"{job.files_total:,} files")
     return " · ".join(parts)

@@ -46,6 +46,16 @@ def test_contained_and_mostly_contained_folders_say_what_is_only_there():
     assert told(files, least_share=0.9) == [("b", "c", "contained", 3, 0)]
 
 
+def test_an_overlap_is_told_in_a_sentence():
+    overlaps = folder_overlaps(tree(a="abcdef", b="abc", c="abcdz", d="uv", e="uv"))
+    assert [row.in_words() for row in overlaps] == [
+        "80 % of c is in a; 1 file is only in c",
+        "66 % of a is in c; 2 files are only in a",
+        "100 % of b is in c",
+        "e and d have the same files",
+    ]
+
+
 def test_the_smallest_folder_that_has_everything_is_named():
     files = tree(old="ab", new__deep="ab", new="cde")
     assert told(files, least_share=0.9)[0][:3] == ("new/deep", "old", "equal")
