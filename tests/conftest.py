@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def _execute(url: str, statement: sql.Composable) -> None:
     """Run one statement outside a transaction, as for making databases."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(statement)
+
+
+def _drop(url: str, name: str) -> None:
+    """Drop a database and end its connections, once no autovacuum worker is in it.
+
+    Only a superuser may end such a worker, and big tests leave one behind for some seconds.
+    """
+    statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return _execute(url, statement)
+        except psycopg.errors.InsufficientPrivilege:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
@@ -89,4 +106,4 @@ def database_url(postgres_url: str, template_url: str) -> Iterator[str]:
         ),
     )
     yield _with_database(postgres_url, name)
-    _execute(postgres_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    _drop(postgres_url, name)
