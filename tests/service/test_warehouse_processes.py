@@ -51,10 +51,12 @@ def publisher(lake, runs, *, start=0.0, deadly=-1):
     )
 
 
-def finished(process):
-    printed, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
-    return printed.split()
+def finished(processes):
+    """What each printed, once all have ended, so that none outlives a failure of another."""
+    said = [process.communicate(timeout=240) for process in processes]
+    for process, (_, errors) in zip(processes, said, strict=True):
+        assert process.returncode == 0, errors
+    return [printed.split() for printed, _ in said]
 
 
 def rows(lake):
@@ -78,14 +80,14 @@ def test_publishers_at_once_lose_nothing(lake):
     start = time.time() + 8
     names = [[f"run-{who}-{n}" for n in range(3)] for who in "abc"]
     processes = [publisher(lake, runs, start=start) for runs in names]
-    assert [finished(process) for process in processes] == [["published"] * 3] * 3
+    assert finished(processes) == [["published"] * 3] * 3
     assert rows(lake) == (9 * 5, 9 * 5, 9 * 3, 9)
 
 
 def test_one_run_published_by_several_at_once_is_there_once(lake):
     start = time.time() + 8
     processes = [publisher(lake, ["run-1", "run-2"], start=start) for _ in range(3)]
-    assert [finished(process) for process in processes] == [["published"] * 2] * 3
+    assert finished(processes) == [["published"] * 2] * 3
     assert rows(lake) == (2 * 5, 2 * 5, 2 * 3, 2)
 
 

@@ -78,7 +78,12 @@ class Warehouse:
     def dataset(self, table: WarehouseTable) -> Any | None:
         """Return the table's present version as a pyarrow dataset; None before its first row."""
         delta = self._open(table)
-        return None if delta is None else delta.to_pyarrow_dataset(schema=arrow_schema(table.row))
+        if delta is None:
+            return None
+        return delta.to_pyarrow_dataset(
+            filesystem=self.lake.arrow_files(f"{FOLDER}/{table.name}"),
+            schema=arrow_schema(table.row),
+        )
 
     def published(self) -> frozenset[str]:
         """Return the runs whose rows are seen."""
