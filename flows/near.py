@@ -5,8 +5,10 @@ from typing import Any
 from prefect import flow
 
 from flows.batches import run_window, threads
+from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
 from flows.indexing import FINGERPRINTED, Indexed, index_root, width
+from models.domain.entitlements import Feature, require
 from models.domain.near import NearMedia
 from models.domain.table_refs import TableRef
 from models.settings import Settings
@@ -31,7 +33,12 @@ _SIGNING = (FINGERPRINTED + 0.05, 0.85)
 def near_groups_of(
     run: JobRun, root_id: str, indexed: Indexed, *, media: list[str], threshold: float | None
 ) -> TableRef:
-    """Sign the contents of an indexed root and return their near groups, rows of `DuplicateRow`."""
+    """Sign the contents of an indexed root and return their near groups, rows of `DuplicateRow`.
+
+    Raises:
+        ForbiddenError: the job's account is not entitled to fuzzy duplicates.
+    """
+    require(run.job.entitlement_snapshot, Feature.FUZZY_DUPLICATES)
     job_id = run.job.id
     contents = list_contents(job_id, indexed.fingerprints, indexed.duplicates, media)
     ranges = batch_ranges(contents.rows, batch_rows=Settings().batch_files)
@@ -69,10 +76,13 @@ def near_groups_of(
     task_runner=threads(),
     on_cancellation=[cancel_from_prefect],
 )
+@stops_when_canceled
 def near_duplicates(
     job_id: str, media: list[str] | None = None, threshold: float | None = None
 ) -> dict[str, Any]:
     """Index one root as `reindex` does, and find what is nearly the same. Removes nothing.
+
+    The groups are published with the run; runs that do not look keep them where the files go.
 
     Args:
         job_id: a pending job of kind `reindex`.
@@ -81,8 +91,12 @@ def near_duplicates(
 
     Returns:
         Counts of files, bytes, changes, duplicates and published rows, and of near rows.
+
+    Raises:
+        ForbiddenError: the job's account is not entitled to fuzzy duplicates.
     """
     with held_job(job_id) as run:
+        require(run.job.entitlement_snapshot, Feature.FUZZY_DUPLICATES)
         root_id = run.job.source_root_id
         indexed = index_root(run, root_id)
         near = near_groups_of(
@@ -91,8 +105,8 @@ def near_duplicates(
         remember_index(job_id, {**recall_index(job_id), "near": near})
         run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
         refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
-        facts = publish_catalog(job_id, root_id, *refs)
-        facts |= publish_run(job_id, root_id, *refs)
+        facts = publish_catalog(job_id, root_id, *refs, near=near)
+        facts |= publish_run(job_id, root_id, *refs, near=near)
         facts["near_rows"] = near.rows
         report_job(job_id, facts)
     return facts

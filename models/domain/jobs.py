@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from models.domain.duplicates import DEFAULT_KEEP_RULES, KeepRule
 from models.domain.errors import ConflictError
@@ -151,3 +152,5 @@ class Job:
     `started_at`; rates are counted from here."""
     running_from_ratio: float = 0.0
     """Share that was done by then."""
+    entitlement_snapshot: dict[str, Any] | None = None
+    """What the account was entitled to when it asked; None where nobody sells anything."""

@@ -65,7 +65,7 @@ class FactJob(RunRow):
     operations_count: int = column("Operations in its journal.")
     done_count: int = column("Operations carried out.")
     errors_count: int = column("Operations refused, failed or deferred.")
-    duplicates_count: int = column("Members of duplicate groups beyond their keepers.")
+    duplicates_count: int = column("Members of groups of equal files beyond their keepers.")
     wasted_bytes: int = column("Bytes that removing them would free.")
     created_at: datetime | None = column("When it was asked for, UTC.")
     started_at: datetime | None = column("When it began, UTC.")
@@ -104,7 +104,9 @@ class FactDuplicate(RunRow):
     is_hardlink: bool = column("Whether it shares its bytes with an earlier member.")
     wasted_bytes: int = column("Bytes a removal would free: 0 for the keeper and for hardlinks.")
     keep_reason: str = column("Which rule chose the keeper, in words.")
-    is_removable: bool = column("Whether a rule may remove it; never the keeper.")
+    is_removable: bool = column(
+        "Whether a rule may remove it; never the keeper, nor what is alike."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

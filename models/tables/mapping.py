@@ -56,6 +56,7 @@ def job_values(job: Job) -> dict[str, Any]:
         "approves_itself": job.approves_itself,
         "files_total": job.files_total,
         "bytes_total": job.bytes_total,
+        "entitlement_snapshot": job.entitlement_snapshot,
     }
 
 
@@ -96,6 +97,7 @@ _SAME_NAME = (
     "progress_at",
     "running_since",
     "running_from_ratio",
+    "entitlement_snapshot",
 )
 """Fields of a job that are columns of the same name and type."""
 

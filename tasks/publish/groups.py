@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from models.domain.duplicates import DuplicateRow
+from models.domain.duplicates import DuplicateRow, TruthClass
 from tasks.publish.whereabouts import Whereabouts
 
 FOLLOWED = "the copy that was kept is elsewhere or gone"
@@ -39,7 +39,9 @@ def groups_after(members: Iterable[DuplicateRow]) -> list[DuplicateRow]:
     """Return the groups of one root, each with two members or more and one keeper.
 
     A group is of one root: members that went to another one, or to the trash, are its members no
-    more. When the keeper is among them, the first of those that stay, by key, is the new one.
+    more. When the keeper is among them, the first of those that stay, by key, is the new one; but
+    members that are only alike were compared with the keeper alone, so without it there is no
+    group.
 
     Args:
         members: members where they are now; of a key told twice in a group the first counts, and
@@ -52,10 +54,14 @@ def groups_after(members: Iterable[DuplicateRow]) -> list[DuplicateRow]:
     for member in members:
         groups[member.truth_class, member.group_id].setdefault(member.key, member)
     found: list[DuplicateRow] = []
-    for _, group in sorted(groups.items()):
-        if len(group) > 1:
+    for (truth, _), group in sorted(groups.items()):
+        if len(group) > 1 and (truth == TruthClass.FULL_HASH or _has_keeper(group.values())):
             found += _with_one_keeper(list(group.values()))
     return found
+
+
+def _has_keeper(group: Iterable[DuplicateRow]) -> bool:
+    return any(member.is_keeper for member in group)
 
 
 def _with_one_keeper(group: list[DuplicateRow]) -> list[DuplicateRow]:

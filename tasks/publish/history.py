@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from models.domain.duplicates import DuplicateRow
+from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.job_events import JobEvent
 from models.domain.jobs import Job, JobStatus
 from models.domain.operations import Operation, OperationState
@@ -196,7 +196,7 @@ def job_row(
     """
     import pyarrow.compute as pc
 
-    members = list(duplicates)
+    members = [member for member in duplicates if member.truth_class == TruthClass.FULL_HASH]
     errors = sum(states.get(state, 0) for state in TROUBLE)
     return FactJob(
         **stamp.columns,

@@ -1,6 +1,7 @@
 """One root after a job: its files, groups, catalog rows, history and next index."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -39,12 +40,14 @@ class Given:
         fingerprints: (n,) rows of Fingerprint.
         categories: (n,) rows of CategoryRow.
         duplicates: (m,) rows of DuplicateRow.
+        near: (k,) rows of DuplicateRow that are only alike; None when nobody looked.
     """
 
     root_id: str
     fingerprints: pa.Table
     categories: pa.Table
     duplicates: pa.Table
+    near: pa.Table | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,7 @@ def root_after(lake: Lake, change: Change, root_id: str) -> RootAfter:
     previous = _previous(lake, root_id, with_categories=bool(where.arrivals))
     found = files_after(root_id, known, where)
     files = with_categories(found, _categories(change, previous.categories))
-    duplicates = groups_after(_members(change, root_id, files, previous.duplicates))
+    duplicates = groups_after(_members(change, root_id, files, previous))
     gone = None if is_complete else where.gone(root_id)
     previous_root_id = _previous_root(root_id, where)
     profile = index_profile(read_gps=change.job.options.read_gps)
@@ -191,25 +194,45 @@ def _categories(change: Change, previous: pa.Table) -> list[tuple[str, pa.Table]
 
 
 def _members(
-    change: Change, root_id: str, files: pa.Table, previous: Iterable[DuplicateRow]
+    change: Change, root_id: str, files: pa.Table, previous: _Previous
 ) -> list[DuplicateRow]:
     """Return the members of groups that are below the root now, those told last first."""
     given, where = change.given, change.where
     indexed = to_rows(given.duplicates, DuplicateRow) if given else []
+    if given is not None and given.near is not None:
+        indexed += to_rows(given.near, DuplicateRow)
     told: list[DuplicateRow] = []
     if given is not None and change.job.kind is JobKind.UNDO:
         told += indexed if root_id == given.root_id else []
     elif given is not None:
         told += relocated(indexed, where, origin_root_id=given.root_id, root_id=root_id)
+    fresh = len(told)
     if root_id != change.complete:
-        told += relocated(previous, where, origin_root_id=root_id, root_id=root_id)
+        told += relocated(previous.duplicates, where, origin_root_id=root_id, root_id=root_id)
+    elif given is None or given.near is None:
+        alike = [each for each in previous.duplicates if each.truth_class != TruthClass.FULL_HASH]
+        told += relocated(alike, where, origin_root_id=root_id, root_id=root_id)
     contents = _contents(files, {member.key for member in told})
+    compared = _compared(previous)
     return [
         member
-        for member in told
+        for position, member in enumerate(told)
         if member.key in contents
-        and (member.truth_class != TruthClass.FULL_HASH or contents[member.key] == member.group_id)
+        and (
+            contents[member.key] == member.group_id
+            if member.truth_class == TruthClass.FULL_HASH
+            else position < fresh or contents[member.key] in compared[member.group_id]
+        )
     ]
+
+
+def _compared(previous: _Previous) -> defaultdict[str, set[str | None]]:
+    """Return the contents that each group had when it was told last: an edited file was not."""
+    found: defaultdict[str, set[str | None]] = defaultdict(set)
+    contents = _contents(previous.versions, {member.key for member in previous.duplicates})
+    for member in previous.duplicates:
+        found[member.group_id].add(contents.get(member.key))
+    return found
 
 
 def _contents(files: pa.Table, keys: Collection[str]) -> dict[str, str | None]:

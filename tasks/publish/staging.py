@@ -56,11 +56,16 @@ class Staged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRefs:
-    """What indexing a root gave: its files, their categories, their groups."""
+    """What indexing a root gave: its files, their categories, their groups.
+
+    Attributes:
+        near: near groups, where they were looked for; without, those there were go on.
+    """
 
     fingerprints: TableRef
     categories: TableRef
     duplicates: TableRef
+    near: TableRef | None = None
 
 
 def staged(
@@ -108,6 +113,7 @@ def _given(lake: Lake, job: Job, root_id: str, refs: IndexRefs | None) -> Given 
         fingerprints=lake.read(refs.fingerprints),
         categories=lake.read(refs.categories),
         duplicates=lake.read(refs.duplicates),
+        near=None if refs.near is None else lake.read(refs.near),
     )
 
 

@@ -31,12 +31,17 @@ def open_both(settings: Settings) -> tuple[Lake, PublishLedger]:
 
 
 def as_refs(
-    fingerprints: TableRef | None, categories: TableRef | None, duplicates: TableRef | None
+    fingerprints: TableRef | None,
+    categories: TableRef | None,
+    duplicates: TableRef | None,
+    near: TableRef | None = None,
 ) -> IndexRefs | None:
-    """Return the three references as one; None unless all are there."""
+    """Return the references as one; None unless the first three are there."""
     if fingerprints is None or categories is None or duplicates is None:
         return None
-    return IndexRefs(fingerprints=fingerprints, categories=categories, duplicates=duplicates)
+    return IndexRefs(
+        fingerprints=fingerprints, categories=categories, duplicates=duplicates, near=near
+    )
 
 
 def to_catalog(lake: Lake, ledger: PublishLedger, job_id: str, found: Staged) -> dict[str, int]:
@@ -105,6 +110,8 @@ def publish_catalog(
     fingerprints: TableRef | None = None,
     categories: TableRef | None = None,
     duplicates: TableRef | None = None,
+    *,
+    near: TableRef | None = None,
 ) -> dict[str, int]:
     """Bring the catalog up to date with what a job found and did; again changes nothing.
 
@@ -114,12 +121,13 @@ def publish_catalog(
         fingerprints: the root's Fingerprint rows, before the operations.
         categories: its CategoryRow rows.
         duplicates: its DuplicateRow rows. An undo goes without the three.
+        near: its near groups, rows of DuplicateRow, where they were looked for.
 
     Returns:
         Counts of files inserted, updated, unchanged, moved and deleted, and of members of groups.
     """
     lake, ledger = open_both(Settings())
-    refs = as_refs(fingerprints, categories, duplicates)
+    refs = as_refs(fingerprints, categories, duplicates, near)
     return to_catalog(lake, ledger, job_id, staged(lake, ledger, job_id, root_id, refs))
 
 
@@ -149,6 +157,8 @@ def publish_run(
     fingerprints: TableRef | None = None,
     categories: TableRef | None = None,
     duplicates: TableRef | None = None,
+    *,
+    near: TableRef | None = None,
 ) -> dict[str, int]:
     """Publish a job's history to the warehouse, judged before it is seen; again changes nothing.
 
@@ -158,6 +168,7 @@ def publish_run(
         fingerprints: the root's Fingerprint rows, before the operations.
         categories: its CategoryRow rows.
         duplicates: its DuplicateRow rows. An undo goes without the three.
+        near: its near groups, rows of DuplicateRow, where they were looked for.
 
     Returns:
         How many rows were published, judged by how many expectations.
@@ -166,6 +177,6 @@ def publish_run(
         BrokenError: the run broke an expectation and is in quarantine.
     """
     lake, ledger = open_both(Settings())
-    refs = as_refs(fingerprints, categories, duplicates)
+    refs = as_refs(fingerprints, categories, duplicates, near)
     found = staged(lake, ledger, job_id, root_id, refs)
     return to_warehouse(lake, ledger, job_id, found, lambda run: Verdict(**judge_run(run)))

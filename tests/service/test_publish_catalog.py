@@ -22,6 +22,7 @@ from tasks.manifest.core import compare
 from tasks.publish.staging import IndexRefs, staged
 from tasks.publish.task import judge_run, publish_catalog, to_catalog, to_warehouse
 from warehouse.asking import ask
+from warehouse.catalog import named_queries
 from warehouse.quality.invariants import measures, violations
 from warehouse.schemas.arrow import to_rows, to_table
 from warehouse.store.parts import open_lake
@@ -82,8 +83,11 @@ class World:
             for key, (content, _, version) in sorted(self.files[root].items())
         ]
 
-    def index(self, job, root):
-        """What fingerprint, categorize and dedupe would have made of the root."""
+    def index(self, job, root, *, alike=None):
+        """What fingerprint, categorize and dedupe would have made of the root.
+
+        `alike` names pairs of a keeper and its near-duplicate; None when nobody looked.
+        """
         files = self.fingerprints(root)
         categories = [
             CategoryRow(
@@ -122,6 +126,8 @@ class World:
             "categories": (categories, CategoryRow),
             "duplicates": (members, DuplicateRow),
         }
+        if alike is not None:
+            made["near"] = (self.near_members(root, alike), DuplicateRow)
         refs = {
             name: self.lake.write_part(
                 to_table(rows, row), uri=f"runs/{job.id}/v1/{name}.parquet", table_name=name
@@ -131,6 +137,23 @@ class World:
         document = {name: asdict(ref) for name, ref in refs.items()}
         self.lake.write_blob(f"runs/{job.id}/index.json", json.dumps(document).encode())
         return IndexRefs(**refs)
+
+    def near_members(self, root, alike):
+        return [
+            DuplicateRow(
+                group_id=f"image-{sha(self.files[root][keeper][0])}",
+                key=key,
+                is_keeper=key == keeper,
+                truth_class="perceptual",
+                similarity_ratio=1.0 if key == keeper else 0.9,
+                size_bytes=len(self.files[root][key][0]),
+                is_hardlink=False,
+                wasted_bytes=0 if key == keeper else len(self.files[root][key][0]),
+                keep_reason="highest quality",
+            )
+            for keeper, members in sorted(alike.items())
+            for key in (keeper, *members)
+        ]
 
     def apply(self, job, epoch, operations):
         """Journal operations and carry them out on paper; one whose state is set stays as it is."""
@@ -234,7 +257,7 @@ class World:
         files = "SELECT count(*), coalesce(sum(size_bytes), 0) FROM files WHERE root_id = $root"
         wasted = (
             "SELECT count(*) FILTER (NOT is_keeper), coalesce(sum(wasted_bytes), 0) "
-            "FROM duplicates WHERE root_id = $root"
+            "FROM duplicates WHERE root_id = $root AND truth_class = 'full_hash'"
         )
         of_root = {"root": root.id}
         shown = (
@@ -487,6 +510,68 @@ def test_a_run_in_quarantine_fails_the_job_and_keeps_the_index(world):
     assert world.ledger.last_index(job.source_root_id) is None
     assert ask(world.lake, "SELECT count(*) FROM files").rows == ((0,),)
     assert ask(world.lake, "SELECT status FROM published_runs").rows == (("quarantined",),)
+
+
+def lookalikes(world):
+    """Members of near groups: as the warehouse shows them, and as Postgres does."""
+    shown = ask(
+        world.lake,
+        "SELECT key, is_keeper, similarity_ratio FROM duplicates"
+        " WHERE truth_class = 'perceptual' ORDER BY key",
+    ).rows
+    held = world.sql(
+        "SELECT f.storage_key, m.is_keeper, m.similarity_ratio FROM duplicate_members m"
+        " JOIN duplicate_groups g ON g.id = m.group_id JOIN files f ON f.id = m.file_id"
+        " WHERE g.truth_class = 'perceptual' ORDER BY 1"
+    )
+    assert list(shown) == held
+    world.check()
+    return held
+
+
+def test_near_groups_are_published_beside_exact_ones_and_counted_apart(world):
+    job, _ = world.job(JobKind.REINDEX)
+    counts = world.publish(job, world.index(job, "in", alike={"a.jpg": ["b.jpg"]}))
+    assert counts["duplicate_members"] == 4
+    assert lookalikes(world) == [("a.jpg", True, 1.0), ("b.jpg", False, 0.9)]
+    query = named_queries()["space_wasted_by_lookalikes"].sql
+    root = world.roots["in"].id
+    assert ask(world.lake, query).rows == ((root, "image", "perceptual", 1, 1, 0.9, 3),)
+    row = ask(world.lake, "SELECT duplicates_count, wasted_bytes FROM fact_job").rows
+    assert row == ((1, 3),)
+
+
+def test_near_groups_follow_their_files_until_somebody_looks_again(world):
+    job, _ = world.job(JobKind.REINDEX)
+    world.put("in", "edited", "before")
+    world.publish(job, world.index(job, "in", alike={"a.jpg": ["b.jpg", "edited"]}))
+    world.put("in", "edited", "after!")
+    organized, _ = organize(world)
+    moved = [("Photos/a.jpg", True, 1.0), ("Photos/b.jpg", False, 0.9)]
+    assert lookalikes(world) == moved
+    reindex(world)
+    assert lookalikes(world) == moved
+    undo(world, organized)
+    assert lookalikes(world) == [("a.jpg", True, 1.0), ("b.jpg", False, 0.9)]
+    again, _ = world.job(JobKind.REINDEX)
+    world.publish(again, world.index(again, "in", alike={}))
+    assert lookalikes(world) == []
+
+
+def test_without_its_keeper_there_is_no_near_group(world):
+    job, _ = world.job(JobKind.REINDEX)
+    alike = {"a.jpg": ["b.jpg", "e"]}
+    world.publish(job, world.index(job, "in", alike=alike))
+    removal, epoch = world.job(JobKind.DEDUPLICATE)
+    refs = world.index(removal, "in", alike=alike)
+    trash = f"{TRASH}/{removal.id}/a.jpg"
+    world.apply(
+        removal, epoch, [world.operation(removal, 0, "trash", ("in", "a.jpg"), ("in", trash))]
+    )
+    world.publish(removal, refs)
+    assert lookalikes(world) == []
+    undo(world, removal)
+    assert [row[0] for row in lookalikes(world)] == ["a.jpg", "b.jpg", "e"]
 
 
 def test_what_is_staged_is_frozen(world):

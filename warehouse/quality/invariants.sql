@@ -34,9 +34,11 @@ UNION ALL SELECT 'duplicate groups of one', count(*) FROM (
     )
 UNION ALL SELECT 'bytes wasted by no duplicate, of the job',
     (SELECT sum(wasted_bytes) FROM fact_job)
-    - (SELECT coalesce(sum(wasted_bytes), 0) FROM fact_duplicate)
+    - (SELECT coalesce(sum(wasted_bytes), 0) FROM fact_duplicate WHERE truth_class = 'full_hash')
 UNION ALL SELECT 'duplicates in no group, of the job',
     (SELECT sum(duplicates_count) FROM fact_job)
-    - (SELECT count(*) FILTER (NOT is_keeper) FROM fact_duplicate)
+    - (SELECT count(*) FROM fact_duplicate WHERE truth_class = 'full_hash' AND NOT is_keeper)
+UNION ALL SELECT 'members that a rule may remove and no full hash proves', count(*)
+    FROM fact_duplicate WHERE is_removable AND truth_class <> 'full_hash'
 UNION ALL SELECT 'gaps in the numbers of events',
     (SELECT coalesce(max(seq) - min(seq) + 1 - count(*), 0) FROM fact_event)

@@ -7,5 +7,6 @@ SELECT
     sum(wasted_bytes) AS wasted_bytes,
     any_value(key) FILTER (is_keeper) AS kept
 FROM duplicates
-GROUP BY root_id, truth_class, group_id
+WHERE truth_class = 'full_hash'
+GROUP BY root_id, group_id
 ORDER BY wasted_bytes DESC, root_id, group_id;

@@ -6,5 +6,6 @@ SELECT
     sum(d.wasted_bytes) AS wasted_bytes
 FROM duplicates AS d
 LEFT JOIN files AS f USING (root_id, key)
+WHERE d.truth_class = 'full_hash'
 GROUP BY ALL
 ORDER BY wasted_bytes DESC, d.root_id, category;
