@@ -97,9 +97,12 @@ class S3Calls:
 
     Args:
         endpoint_url: S3-compatible server; AWS when None.
+        read_timeout_s: longest silence within a reply.
     """
 
-    def __init__(self, endpoint_url: str | None) -> None:
+    def __init__(
+        self, endpoint_url: str | None, *, read_timeout_s: float = READ_TIMEOUT_S
+    ) -> None:
         import s3fs
 
         self.endpoint_url = endpoint_url
@@ -110,7 +113,7 @@ class S3Calls:
             use_listings_cache=False,
             config_kwargs={
                 "connect_timeout": CONNECT_TIMEOUT_S,
-                "read_timeout": READ_TIMEOUT_S,
+                "read_timeout": read_timeout_s,
                 "max_pool_connections": _CONNECTIONS,
                 "retries": {"mode": "standard", "max_attempts": _ATTEMPTS},
                 "s3": {"addressing_style": style},
