@@ -63,12 +63,36 @@ class Settings(BaseSettings):
         default=None,
         description="Taxonomy in YAML; `taxonomy.yaml` in `home`, or the one that comes along.",
     )
+    models_folder: Path | None = Field(
+        default=None, description="Where learned models are kept; `<home>/models` when unset."
+    )
+    text_model: str = Field(
+        default="all-minilm-l6-v2",
+        description="Sentence model: one of `fileorganizer models list`, `local-dir:` and a folder "
+        "(for another language), or `off`.",
+    )
+    image_model: str = Field(
+        default="ViT-B-32-256/datacomp_s34b_b86k",
+        description="OpenCLIP model: `NAME/TAG`, `NAME@CHECKPOINT`, `local-dir:` and a folder, or "
+        "`off`.",
+    )
+    review_below: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="A learned decision less sure than this is left for review.",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property
     def home_path(self) -> Path:
         """`home` with `~` expanded, absolute."""
         return self.home.expanduser().absolute()
+
+    @property
+    def models_path(self) -> Path:
+        """Where learned models are kept."""
+        return (self.models_folder or self.home_path / "models").expanduser().absolute()
 
     @property
     def lake(self) -> str:
