@@ -100,9 +100,7 @@ class S3Calls:
         read_timeout_s: longest silence within a reply.
     """
 
-    def __init__(
-        self, endpoint_url: str | None, *, read_timeout_s: float = READ_TIMEOUT_S
-    ) -> None:
+    def __init__(self, endpoint_url: str | None, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
         import s3fs
 
         self.endpoint_url = endpoint_url
