@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from models.domain.near import MINIMUM_QUALITY, THUMB_SIDE, VARIANTS
 from tasks.dedupe.near.columns import blobs, numbers, texts
 from tasks.dedupe.near.hamming import matches_within
-from tasks.dedupe.near.registration import shared_detail
+from tasks.dedupe.near.registration import is_print, shared_detail
 from tasks.dedupe.near.stars import Proof
-from tasks.dedupe.near.thresholds import picture_radius, picture_threshold
+from tasks.dedupe.near.thresholds import PRINT_THRESHOLD, picture_radius, picture_threshold
 
 CANDIDATE_LIMIT = 20_000_000
 """Candidates kept at most, 16 bytes each and as much again while they are sorted; past it, the
@@ -102,6 +102,7 @@ class PictureSearch:
         contents: SHA-256 of each content, ascending.
         radius: bits in which candidates were looked for.
         threshold: detail that two pictures must share.
+        print_threshold: detail that two pictures of print must share.
         candidates: entries found: views that may show what a bucket of views shows.
     """
 
@@ -135,6 +136,9 @@ class PictureSearch:
             entries = self._entries(buckets, workers)
         self.candidates = len(entries)
         self.threshold = picture_threshold(self.candidates) if threshold is None else threshold
+        self.print_threshold = (
+            max(PRINT_THRESHOLD, self.threshold) if threshold is None else threshold
+        )
         self._by_row = _Table(entries, "row", len(views.content_of))
         self._by_bucket = _Table(entries, "bucket", len(buckets))
 
@@ -179,9 +183,16 @@ class PictureSearch:
         for other, placements in sorted(tries.items()):
             placements.sort()
             detail = self._shared_detail(placements)
-            if detail >= self.threshold:
+            if detail >= self.threshold and self._is_enough(detail, content, other):
                 words = f"{detail:.0%} of the fine detail is the same after aligning them"
                 yield Proof(other, round(detail, 4), placements[0][0], words)
+
+    def _is_enough(self, detail: float, one: int, two: int) -> bool:
+        """Return whether two pictures are not both print that differs somewhere."""
+        if detail >= self.print_threshold:
+            return True
+        rows = (self.views.rows_of(content)[0] for content in (one, two))
+        return not all(is_print(self.views.thumb(row)) for row in rows)
 
     def _shared_detail(self, placements: list[tuple[int, int, int, int]]) -> float:
         best = 0.0
