@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from deploy.embedded.postgres import EmbeddedPostgres
 
-TEMPLATE = "fileorganizer_template"
+TEMPLATE = f"fileorganizer_template_{os.getpid()}"
 WATCH = 'read _; kill -QUIT "$0" 2>/dev/null; rm -rf "$1"'
 
 
@@ -70,7 +70,14 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_url(open_folder: Path) -> Iterator[str]:
-    """URL of this process' Postgres: one per xdist worker, stopped with it even by `kill -9`."""
+    """URL of this process' Postgres: one per xdist worker, stopped with it even by `kill -9`.
+
+    `FILEORGANIZER_TEST_POSTGRES_URL` names a server of yours instead, to try another version; its
+    role may make databases and the extensions pg_trgm and citext.
+    """
+    if given := os.environ.get("FILEORGANIZER_TEST_POSTGRES_URL"):
+        yield given
+        return
     server = EmbeddedPostgres(open_folder / "postgres", durable=False)
     url = server.start()
     # The shell reads until the pipe closes, which the kernel does however we end.
@@ -87,12 +94,13 @@ def postgres_url(open_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template_url(postgres_url: str) -> str:
+def template_url(postgres_url: str) -> Iterator[str]:
     """A migrated, empty database that others are copied from; nobody connects to it."""
     _execute(postgres_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     url = _with_database(postgres_url, TEMPLATE)
     _migrate(url)
-    return url
+    yield url
+    _drop(postgres_url, TEMPLATE)
 
 
 @pytest.fixture
