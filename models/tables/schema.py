@@ -16,6 +16,7 @@ from models.tables.files import FileRow, FileTagRow
 from models.tables.jobs import JobEventRow, OrganizationJobRow, OrganizationPlanRow, OutboxEventRow
 from models.tables.journal import JournalFolderRow, OrganizationOperationRow
 from models.tables.roots import StorageRootRow
+from models.tables.search import ContentLabelRow, ContentTextRow, SearchDocumentRow
 
 METADATA: MetaData = Base.metadata
 
@@ -40,6 +41,9 @@ PIPELINE: tuple[type[Base], ...] = (
     DuplicateGroupRow,
     DuplicateMemberRow,
     DuplicateDecisionRow,
+    ContentLabelRow,
+    ContentTextRow,
+    SearchDocumentRow,
 )
 """The tables of the pipeline."""
 

@@ -9,11 +9,12 @@ from tasks.ledger.catalog import Catalog
 from tasks.ledger.decisions import Decided
 from tasks.ledger.duplicates import Duplicates
 from tasks.ledger.journal import Journal
+from tasks.ledger.labels import Labels
 from tasks.ledger.leases import Leases
 from tasks.ledger.plans import Plans
 
 
-class Ledger(Plans, Leases, Journal, Catalog, Duplicates, Decided):
+class Ledger(Plans, Leases, Journal, Catalog, Duplicates, Decided, Labels):
     """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 
     Every method is one transaction and may be called from any thread; connections come from this
