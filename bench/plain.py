@@ -31,7 +31,9 @@ def index(job_id: str, root_id: str) -> tuple[Refs, Any]:
 
     with ThreadPoolExecutor(width()) as threads:
         parts = list(threads.map(read, range(len(ranges))))
-    fingerprints = merge_fingerprints.fn(job_id, root_id, parts, listed.known)
+    fingerprints = (
+        merge_fingerprints.fn(job_id, root_id, parts, listed.known) if parts else listed.known
+    )
     categories = categorize.fn(job_id, fingerprints)
     duplicates = find_duplicates.fn(job_id, fingerprints, categories)
     refs = {"fingerprints": fingerprints, "categories": categories, "duplicates": duplicates}

@@ -149,7 +149,8 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
     from tasks.ledger.ledger import open_ledger
     from tasks.manifest.core import compare
     from tasks.plan.core import make_moves
-    from tasks.publish.staging import IndexRefs, staged
+    from tasks.publish.roots import IndexRefs
+    from tasks.publish.staging import staged
     from warehouse.schemas.arrow import arrow_schema
     from warehouse.store.parts import open_lake
 

@@ -76,7 +76,10 @@ def index_root(run: JobRun, root_id: str) -> Indexed:
         width=width(),
         at_boundary=at_boundary,
     )
-    fingerprints = merge_fingerprints(job_id, root_id, parts, listed.known)
+    # A root in which nothing changed keeps the very part that it has.
+    fingerprints = (
+        merge_fingerprints(job_id, root_id, parts, listed.known) if parts else listed.known
+    )
     run.safe_point()
     run.progress("categorizing", 0, 1, span=(FINGERPRINTED, FINGERPRINTED + 0.02))
     categories = categorize(job_id, fingerprints)

@@ -3,10 +3,15 @@
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from models.domain.manifest import ListingProblem, ManifestRow
-from storage.keys import MAX_KEY_BYTES, is_reserved, printable
+from models.domain.organizing import RESERVED_PREFIX
+from storage.keys import MAX_KEY_BYTES, printable
 from storage.syscalls import Syscalls
+
+STRETCH_FILES = 1000
+"""Files told of at once: a first page does not wait for the whole of a large folder."""
 
 _WHAT = {
     stat.S_IFLNK: "symbolic link: never followed",
@@ -35,6 +40,25 @@ def row_of(key: str, facts: os.stat_result) -> ManifestRow:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some files of one folder, in order of key, and what was passed over between them.
+
+    Attributes:
+        keys: (n,) of regular files.
+        facts: (n,) of the same files.
+        problems: what can be no row.
+    """
+
+    keys: list[str] = field(default_factory=list[str])
+    facts: list[os.stat_result] = field(default_factory=list[os.stat_result])
+    problems: list[ListingProblem] = field(default_factory=list[ListingProblem])
+
+    def rows(self) -> Iterator[ManifestRow]:
+        """Yield the (n,) files."""
+        return map(row_of, self.keys, self.facts)
+
+
 class Walk:
     """One walk of a tree; remembers the folders it met, so that a bind mount counts once.
 
@@ -47,7 +71,7 @@ class Walk:
         self._root_fd = root_fd
         self._seen: dict[tuple[int, int], str] = {}
 
-    def below(self, folder: str) -> Iterator[ManifestRow | ListingProblem]:
+    def below(self, folder: str) -> Iterator[Stretch]:
         """Yield every file below a folder in order of key, and what is none.
 
         Names sort with folders as `name/`, which gives the order of whole keys.
@@ -72,9 +96,10 @@ class Walk:
             except FileNotFoundError:
                 continue  # it went while we looked
             except _MetTwiceError as error:
-                yield ListingProblem(key=f"{printable(child)}/", reason=str(error))
+                problem = ListingProblem(key=f"{printable(child)}/", reason=str(error))
+                yield Stretch(problems=[problem])
             except OSError as error:
-                yield _unreadable(child, error)
+                yield Stretch(problems=[_unreadable(child, error)])
 
     def _names(self, folder: str) -> Iterator[str]:
         """Return the sorted names in a folder; those of folders end in `/`."""
@@ -85,53 +110,66 @@ class Walk:
             if first != folder:
                 where = repr(printable(first)) if first else "the root"
                 raise _MetTwiceError(f"the same folder as {where}: listed once")
-            return iter(
-                sorted(
-                    f"{name}/" if is_folder else name
-                    for name, is_folder in self._syscalls.entries(fd)
-                    if not is_reserved(name)
-                )
-            )
+            names = [
+                f"{name}/" if is_folder else name
+                for name, is_folder in self._syscalls.entries(fd)
+                if name != RESERVED_PREFIX
+            ]
+            names.sort()
+            return iter(names)
         finally:
             self._syscalls.close(fd)
 
-    def _files_until_folder(
-        self, folder: str, names: Iterator[str]
-    ) -> Iterator[ManifestRow | ListingProblem | str]:
+    def _files_until_folder(self, folder: str, names: Iterator[str]) -> Iterator[Stretch | str]:
         """Yield what is no folder, then the key of the next folder if there is one."""
         try:
             fd = self._syscalls.open_folder(self._root_fd, folder)
         except OSError as error:
-            yield _unreadable(folder, error)
+            yield Stretch(problems=[_unreadable(folder, error)])
             return
         try:
             below = f"{folder}/" if folder else ""
-            for name in names:
-                key = below + name.removesuffix("/")
-                reason = _unusable(key)
-                if reason is not None:
-                    yield ListingProblem(key=printable(below + name), reason=reason)
-                elif name.endswith("/"):
-                    yield key
-                    return
-                else:
-                    yield from self._file(fd, name, key)
+            is_more = True
+            while is_more:
+                stretch, child = self._stretch(fd, below, names)
+                if stretch.keys or stretch.problems:
+                    yield stretch
+                if child is not None:
+                    yield child
+                is_more = child is None and len(stretch.keys) >= STRETCH_FILES
         finally:
             self._syscalls.close(fd)
 
-    def _file(self, fd: int, name: str, key: str) -> Iterator[ManifestRow | ListingProblem]:
-        try:
-            facts = self._syscalls.stat(name, dir_fd=fd)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            yield ListingProblem(key=printable(key), reason=error.strerror or "unreadable")
-            return
-        if stat.S_ISREG(facts.st_mode):
-            yield row_of(key, facts)
-        else:
-            what = _WHAT.get(stat.S_IFMT(facts.st_mode), "no regular file")
-            yield ListingProblem(key=printable(key), reason=what)
+    def _stretch(self, fd: int, below: str, names: Iterator[str]) -> tuple[Stretch, str | None]:
+        """Return files of one folder up to `STRETCH_FILES` or its next folder, and that one."""
+        stretch = Stretch()
+        keys, facts, read = stretch.keys, stretch.facts, self._syscalls.stat
+        for name in names:
+            key = below + name
+            if not key.isascii() or len(key) >= MAX_KEY_BYTES:
+                reason = _unusable(key.removesuffix("/"))
+                if reason is not None:
+                    stretch.problems.append(ListingProblem(key=printable(key), reason=reason))
+                    continue
+            if name[-1] == "/":
+                return stretch, key[:-1]
+            try:
+                found = read(name, dir_fd=fd)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                reason = error.strerror or "unreadable"
+                stretch.problems.append(ListingProblem(key=printable(key), reason=reason))
+                continue
+            if not stat.S_ISREG(found.st_mode):
+                what = _WHAT.get(stat.S_IFMT(found.st_mode), "no regular file")
+                stretch.problems.append(ListingProblem(key=printable(key), reason=what))
+                continue
+            keys.append(key)
+            facts.append(found)
+            if len(keys) >= STRETCH_FILES:
+                break
+        return stretch, None
 
 
 class _MetTwiceError(Exception):

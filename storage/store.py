@@ -47,6 +47,20 @@ class ListingPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListingColumns:
+    """Some rows of a listing by column, in order of key: the (n,) values of each `ManifestRow`."""
+
+    key: list[str]
+    size_bytes: list[int]
+    modified_ns: list[int]
+    version: list[str]
+    device: list[int] | list[int | None]
+    inode: list[int] | list[int | None]
+    link_count: list[int]
+    problems: list[ListingProblem]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FolderFacts:
     """What a folder has besides its files, so that an undo can restore it."""
 
@@ -117,6 +131,26 @@ class Store(ABC):
                 rows, problems = [], []
         if rows or problems:
             yield ListingPage(rows=tuple(rows), problems=tuple(problems))
+
+    def list_columns(self) -> Iterator[ListingColumns]:
+        """Yield the whole listing as `list_pages` does, by column: for who wants millions.
+
+        Raises:
+            MissingError: the root itself is gone; a vanished mount is never an empty listing.
+            BusyError, ForbiddenError: the storage did not answer, or refused to list the root.
+        """
+        for page in self.list_pages():
+            rows = page.rows
+            yield ListingColumns(
+                key=[row.key for row in rows],
+                size_bytes=[row.size_bytes for row in rows],
+                modified_ns=[row.modified_ns for row in rows],
+                version=[row.version for row in rows],
+                device=[row.device for row in rows],
+                inode=[row.inode for row in rows],
+                link_count=[row.link_count for row in rows],
+                problems=[*page.problems],
+            )
 
     @abstractmethod
     def _listed(self, folder: str, page_size: int) -> Iterator[ManifestRow | ListingProblem]:

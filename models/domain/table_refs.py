@@ -18,3 +18,8 @@ class TableRef:
     table: str
     rows: int
     sha256: str
+
+    @property
+    def job_id(self) -> str:
+        """Job whose run made the part; the second component of its address."""
+        return self.uri.split("/")[1]

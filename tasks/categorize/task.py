@@ -22,15 +22,17 @@ def categorize(job_id: str, fingerprints: TableRef) -> TableRef:
 
     Returns:
         (fingerprints.rows,) rows of CategoryRow, sorted by key; found in the lake when they were
-        made from these fingerprints before.
+        made from these fingerprints before, by this job or by the one that read the files.
     """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     taxonomy = load_taxonomy(settings)
     made_by = f"{RULES}-{taxonomy.digest}"
-    uri = f"runs/{job_id}/categorize/{made_by}-{fingerprints.sha256[:16]}.parquet"
-    found = lake.find(uri)
-    if found is not None:
-        return found
+    name = f"categorize/{made_by}-{fingerprints.sha256[:16]}.parquet"
+    uri = f"runs/{job_id}/{name}"
+    for known in dict.fromkeys([uri, f"runs/{fingerprints.job_id}/{name}"]):
+        found = lake.find(known)
+        if found is not None:
+            return found
     decided = core.categorize(lake.read(fingerprints), [CertainRules()])
     return lake.write_part(core.named(decided, taxonomy), uri=uri, table_name="categories")

@@ -1,7 +1,10 @@
 """Exact groups: by content, aware of hardlinks, with one keeper each. Pure."""
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import pyarrow.compute as pc
 
 from models.domain.decisions import Decisions
 from models.domain.duplicates import DuplicateRow, TruthClass
-from models.domain.jobs import OrganizeOptions
+from models.domain.jobs import Job, OrganizeOptions
 from models.domain.keep import Candidate, elect, steps_of
 from models.domain.placer import Placer
 from models.domain.targets import Target
@@ -20,6 +23,39 @@ from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.files import find_table_units, sorted_files
 
 compute: Any = pc  # the stubs know too few of its overloads
+
+GROUPING = 1
+"""Raised whenever equal files would be grouped, or their keeper chosen, in another way."""
+
+
+def asked_for(
+    fingerprints_sha256: str,
+    categories_sha256: str,
+    job: Job,
+    *,
+    target: Target,
+    decisions: Decisions,
+) -> str:
+    """Return the identity of what `exact_groups` is asked: equal ones have equal answers.
+
+    Args:
+        fingerprints_sha256: digest of the fingerprints' part.
+        categories_sha256: digest of the categories' part.
+        job: its options and roots decide about keepers.
+        target: how the destination compares names.
+        decisions: what people decided.
+    """
+    document = [
+        GROUPING,
+        fingerprints_sha256,
+        categories_sha256,
+        asdict(job.options),
+        job.source_url,
+        job.destination_url,
+        asdict(target),
+        [sorted(decisions.apart), sorted(decisions.keepers), decisions.kept_keys],
+    ]
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def exact_groups(

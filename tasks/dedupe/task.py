@@ -22,7 +22,8 @@ def find_duplicates(job_id: str, fingerprints: TableRef, categories: TableRef) -
     """Return the groups of equal files, each with its keeper by the job's rules.
 
     Returns:
-        Rows of `DuplicateRow`, sorted by group and key.
+        Rows of `DuplicateRow`, sorted by group and key; found in the lake when the same was asked
+        before, by this job or by the one that read the files.
 
     Raises:
         InvalidError: the job's mode or template cannot be used.
@@ -34,6 +35,15 @@ def find_duplicates(job_id: str, fingerprints: TableRef, categories: TableRef) -
         decisions = ledger.decisions_of(job.account_id)
     store = open_store(job.destination_url, s3_endpoint_url=settings.s3_endpoint_url)
     target = Target(folds_case=store.folds_case, normalizes_unicode=store.normalizes_unicode)
+    asked = core.asked_for(
+        fingerprints.sha256, categories.sha256, job, target=target, decisions=decisions
+    )
+    name = f"dedupe/{asked}.parquet"
+    uri = f"runs/{job_id}/{name}"
+    for known in dict.fromkeys([uri, f"runs/{fingerprints.job_id}/{name}"]):
+        found = lake.find(known)
+        if found is not None:
+            return found
     groups = core.exact_groups(
         lake.read(fingerprints),
         lake.read(categories),
@@ -43,5 +53,4 @@ def find_duplicates(job_id: str, fingerprints: TableRef, categories: TableRef) -
         target=target,
         decisions=decisions,
     )
-    uri = f"runs/{job_id}/dedupe/{fingerprints.sha256[:16]}.parquet"
     return lake.write_part(groups, uri=uri, table_name="duplicates")

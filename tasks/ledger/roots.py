@@ -86,6 +86,19 @@ class Roots(Database):
             raise MissingError(f"there is no storage root {root_id}")
         return None if row[0] is None else TableRef(**row[0])
 
+    def last_index_job(self, root_id: str) -> str | None:
+        """Return the job that told of a root last, whichever job read its files; None before.
+
+        Raises:
+            MissingError: there is no such root.
+        """
+        query = select(ROOTS.c.last_index_job_id).where(ROOTS.c.id == root_id)
+        with self._transaction() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise MissingError(f"there is no storage root {root_id}")
+        return None if row[0] is None else str(row[0])
+
     def set_last_index(self, root_id: str, ref: TableRef, *, job_id: str) -> None:
         """Remember the newest complete fingerprint table of a root.
 

@@ -1,5 +1,6 @@
 """What is new since the last index: pure, over whole tables."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,14 @@ import pyarrow as pa
 from models.domain.errors import StaleError
 from models.domain.fingerprint import Fingerprint
 from models.domain.manifest import ListingProblem, ManifestRow
+from storage.store import ListingColumns
 from warehouse.schemas.arrow import arrow_schema, to_table
 
 IDENTITY = ("key", "size_bytes", "modified_ns", "version", "inode")
 """Equal in all of these, a file is the one that was read (DESIGN D6). A null inode equals null."""
+
+COLLECT_ROWS = 10_000
+"""Rows of a listing kept as Python objects at once: some 5 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +35,49 @@ class Comparison:
     vanished: int
 
 
-def collect(
-    pages: Iterable[tuple[Iterable[ManifestRow], Iterable[ListingProblem]]],
-) -> tuple[pa.Table, pa.Table]:
+def collect(pages: Iterable[ListingColumns]) -> tuple[pa.Table, pa.Table]:
     """Return the rows and the problems of a listing's pages as two tables, each sorted by key.
 
-    A page becomes columns as it comes, so a million files take some 200 MB, not gigabytes.
+    Pages become Arrow columns as they come, so a million files take some 200 MB, not gigabytes.
 
     Returns:
         (n,) rows of ManifestRow, and (p,) rows of ListingProblem.
     """
-    rows = [to_table([], ManifestRow)]
-    problems = [to_table([], ListingProblem)]
-    for page_rows, page_problems in pages:
-        rows.append(to_table(page_rows, ManifestRow))
-        problems.append(to_table(page_problems, ListingProblem))
-    return _sorted(pa.concat_tables(rows)), _sorted(pa.concat_tables(problems))
+    schema = arrow_schema(ManifestRow)
+    tables = [schema.empty_table()]
+    problems: list[ListingProblem] = []
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+
+    def to_arrow() -> None:
+        tables.append(pa.Table.from_pydict(columns, schema=schema))
+        for values in columns.values():
+            values.clear()
+
+    for page in pages:
+        for name, values in columns.items():
+            values.extend(getattr(page, name))
+        problems += page.problems
+        if len(columns["key"]) >= COLLECT_ROWS:
+            to_arrow()
+    to_arrow()
+    listing = pa.concat_tables(tables).combine_chunks()
+    return _sorted(listing), _sorted(to_table(problems, ListingProblem))
+
+
+def digest_of(manifest: pa.Table, problems: pa.Table, *, identity: str) -> str:
+    """Return what a listing says in one word: equal listings of one root have equal digests.
+
+    Args:
+        manifest: (n,) rows of ManifestRow, sorted by key.
+        problems: (p,) rows of ListingProblem, sorted by key.
+        identity: what lies at the root.
+    """
+    digest = hashlib.sha256(identity.encode())
+    for table in (manifest, problems):
+        for batch in table.combine_chunks().to_batches():
+            digest.update(batch.serialize())
+        digest.update(f"\n{table.num_rows}\n".encode())
+    return digest.hexdigest()
 
 
 def compare(listing: pa.Table, last: pa.Table | None, *, verify: bool) -> Comparison:

@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 from prefect import task
 
 from models.domain.errors import MissingError
 from models.domain.fingerprint import index_profile
+from models.domain.manifest import ManifestRow
+from models.domain.standing import Listing, Standing
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from storage.opening import open_store
 from tasks.ledger.ledger import open_ledger
 from tasks.manifest import core
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
+from warehouse.schemas.arrow import arrow_schema
 from warehouse.store.parts import Lake, open_lake
+from warehouse.store.standing import find_listing, find_standing, keep_listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +55,15 @@ def list_manifest(job_id: str, root_id: str) -> Listed:
     """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    folder = f"runs/{job_id}/manifest/{root_id}"
-    found = _find(lake, folder)
+    found = find_listing(lake, job_id, root_id)
     if found is not None:
-        return found
+        return _listed(found)
     with open_ledger(settings) as ledger:
         job, root = ledger.job(job_id), ledger.root(root_id)
         last = ledger.last_index(root_id)
     store = open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url)
     identity = store.identity()
-    manifest, problems = core.collect((page.rows, page.problems) for page in store.list_pages())
+    manifest, problems = core.collect(store.list_columns())
     if last is not None:
         core.refuse_vanished(
             listed=manifest.num_rows,
@@ -67,38 +71,71 @@ def list_manifest(job_id: str, root_id: str) -> Listed:
             before=_identity_then(lake, last, root_id),
             now=identity,
         )
-    profile = index_profile(read_gps=job.options.read_gps)
-    usable = lake.read(last) if last is not None and f"/{profile}/" in last.uri else None
-    compared = core.compare(manifest, usable, verify=job.options.verify)
+    folder = f"runs/{job_id}/manifest/{root_id}"
     lake.write_blob(f"{folder}/identity.txt", identity.encode())
-    tables = {
-        "problems": (problems, "listing_problems"),
-        "changed": (compared.changed, "manifest"),
-        "known": (compared.known, "fingerprints"),
-        "manifest": (manifest, "manifest"),
-    }
-    refs = {
-        name: lake.write_part(table, uri=_uri(folder, name), table_name=table_name)
-        for name, (table, table_name) in tables.items()
-    }
-    return Listed(**refs)
+    digest = core.digest_of(manifest, problems, identity=identity)
+    profile = index_profile(read_gps=job.options.read_gps)
+    usable = last if last is not None and f"/{profile}/" in last.uri else None
+    standing = None if job.options.verify else find_standing(lake, usable, root_id)
+    if standing is not None and standing.listing == digest:
+        listing = _unchanged(lake, folder, standing)
+    else:
+        compared = core.compare(
+            manifest,
+            None if usable is None else lake.read(usable),
+            verify=job.options.verify,
+        )
+        listing = _written(lake, folder, digest, (manifest, problems), compared)
+    keep_listing(lake, job_id, root_id, listing)
+    return _listed(listing)
 
 
-def _uri(folder: str, name: str) -> str:
-    return f"{folder}/{name}.parquet"
+def _listed(listing: Listing) -> Listed:
+    return Listed(
+        manifest=listing.manifest,
+        changed=listing.changed,
+        known=listing.known,
+        problems=listing.problems,
+    )
 
 
-def _find(lake: Lake, folder: str) -> Listed | None:
-    """Return a finished listing; `manifest` is written last and so stands for all."""
-    refs = {name: lake.find(_uri(folder, name)) for name in Listed.__slots__}
-    complete = {name: ref for name, ref in refs.items() if ref is not None}
-    return Listed(**complete) if len(complete) == len(refs) else None
+def _unchanged(lake: Lake, folder: str, standing: Standing) -> Listing:
+    """Return the listing of a root in which nothing changed: the parts that were made then."""
+    nothing = arrow_schema(ManifestRow).empty_table()
+    return Listing(
+        digest=standing.listing,
+        manifest=standing.manifest,
+        problems=standing.problems,
+        changed=lake.write_part(nothing, uri=f"{folder}/changed.parquet", table_name="manifest"),
+        known=standing.fingerprints,
+    )
+
+
+def _written(
+    lake: Lake,
+    folder: str,
+    digest: str,
+    tables: tuple[pa.Table, pa.Table],
+    compared: core.Comparison,
+) -> Listing:
+    """Write a listing, and what came of holding it against the last index."""
+    manifest, problems = tables
+
+    def write(table: pa.Table, name: str, table_name: str) -> TableRef:
+        return lake.write_part(table, uri=f"{folder}/{name}.parquet", table_name=table_name)
+
+    return Listing(
+        digest=digest,
+        problems=write(problems, "problems", "listing_problems"),
+        changed=write(compared.changed, "changed", "manifest"),
+        known=write(compared.known, "known", "fingerprints"),
+        manifest=write(manifest, "manifest", "manifest"),
+    )
 
 
 def _identity_then(lake: Lake, last: TableRef, root_id: str) -> str | None:
     """Return what lay at the root when the last index was made, where that was kept."""
-    job_id = last.uri.split("/")[1]
     try:
-        return lake.read_blob(f"runs/{job_id}/manifest/{root_id}/identity.txt").decode()
+        return lake.read_blob(f"runs/{last.job_id}/manifest/{root_id}/identity.txt").decode()
     except MissingError:
         return None

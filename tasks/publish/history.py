@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from models.domain.duplicates import DuplicateRow, TruthClass
+from models.domain.duplicates import TruthClass
 from models.domain.job_events import JobEvent
 from models.domain.jobs import Job, JobStatus
 from models.domain.operations import Operation, OperationState
@@ -152,14 +152,32 @@ def operation_rows(stamp: Stamp, operations: Iterable[Operation]) -> pa.Table:
     return to_table(rows, FactOperation)
 
 
-def duplicate_rows(stamp: Stamp, groups: Mapping[str, Sequence[DuplicateRow]]) -> pa.Table:
-    """Return the groups of each root as rows of FactDuplicate."""
-    rows = [
-        FactDuplicate(**stamp.columns, root_id=root_id, **asdict(member))
+def no_history() -> RootHistory:
+    """Return what a run tells of a root in which nothing changed."""
+    return RootHistory(
+        versions=arrow_schema(DimFile).empty_table(),
+        categories=arrow_schema(FactCategory).empty_table(),
+    )
+
+
+def duplicate_rows(stamp: Stamp, groups: Mapping[str, pa.Table]) -> pa.Table:
+    """Return the groups of each root, rows of DuplicateRow, as rows of FactDuplicate."""
+    import polars as pl
+
+    schema = arrow_schema(FactDuplicate)
+    stamped = [
+        pl.DataFrame(members)
+        .with_columns(
+            *(_literal(name, value) for name, value in stamp.columns.items()),
+            root_id=pl.lit(root_id),
+        )
+        .select(schema.names)
+        .to_arrow()
+        .cast(schema)
         for root_id, members in sorted(groups.items())
-        for member in members
+        if members.num_rows
     ]
-    return to_table(rows, FactDuplicate)
+    return pa.concat_tables([schema.empty_table(), *stamped])
 
 
 def event_rows(stamp: Stamp, events: Iterable[JobEvent]) -> pa.Table:
@@ -181,8 +199,8 @@ def job_row(
     stamp: Stamp,
     job: Job,
     *,
-    files: pa.Table,
-    duplicates: Iterable[DuplicateRow],
+    files: tuple[int, int],
+    duplicates: pa.Table,
     states: Mapping[str, int],
 ) -> FactJob:
     """Return the job as it stands with all its operations closed.
@@ -190,14 +208,15 @@ def job_row(
     Args:
         stamp: of the run.
         job: the job.
-        files: the source root's files after it.
-        duplicates: groups of all its roots.
+        files: how many the source root has after it, and their bytes.
+        duplicates: rows of FactDuplicate of all its roots.
         states: operations by state.
     """
     import pyarrow.compute as pc
 
-    members = [member for member in duplicates if member.truth_class == TruthClass.FULL_HASH]
+    exact = duplicates.filter(pc.field("truth_class") == TruthClass.FULL_HASH.value)
     errors = sum(states.get(state, 0) for state in TROUBLE)
+    keepers = int(pc.sum(exact.column("is_keeper")).as_py() or 0)
     return FactJob(
         **stamp.columns,
         kind=job.kind,
@@ -208,13 +227,13 @@ def job_row(
         destination_root_id=job.destination_root_id,
         mode=job.options.mode,
         operation=job.options.operation,
-        files_count=files.num_rows,
-        files_bytes=int(pc.sum(files.column("size_bytes")).as_py() or 0),
+        files_count=files[0],
+        files_bytes=files[1],
         operations_count=sum(states.values()),
         done_count=states.get(OperationState.DONE, 0),
         errors_count=errors,
-        duplicates_count=sum(not member.is_keeper for member in members),
-        wasted_bytes=sum(member.wasted_bytes for member in members),
+        duplicates_count=exact.num_rows - keepers,
+        wasted_bytes=int(pc.sum(exact.column("wasted_bytes")).as_py() or 0),
         created_at=job.created_at,
         started_at=job.started_at,
     )

@@ -42,6 +42,14 @@ class PublishLedger(Protocol):
         """Return the newest fingerprint table of a root."""
         ...
 
+    def last_index_job(self, root_id: str) -> str | None:
+        """Return the job that told of a root last."""
+        ...
+
+    def catalog_counts(self, root_id: str) -> dict[str, int]:
+        """Return `files` and `bytes` that the catalog has of a root, among other counts."""
+        ...
+
     def set_last_index(self, root_id: str, ref: TableRef, *, job_id: str) -> None:
         """Remember the newest fingerprint table of a root."""
         ...

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import pyarrow as pa
 
 from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.fingerprint import Fingerprint, index_profile
 from models.domain.jobs import Job, JobKind
+from models.domain.table_refs import TableRef
 from models.domain.warehouse_rows import DimFile
 from tasks.publish.catalog_rows import catalog_rows
 from tasks.publish.files import Known, files_after, index_of, with_categories
@@ -16,7 +18,7 @@ from tasks.publish.groups import groups_after, relocated
 from tasks.publish.history import RootHistory, Stamp, root_history
 from tasks.publish.whereabouts import Whereabouts
 from warehouse.connect import connect
-from warehouse.schemas.arrow import arrow_schema, to_rows
+from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
 from warehouse.store.parts import Lake
 
 PREVIOUS_CATEGORIES = """
@@ -30,6 +32,20 @@ JOIN (
 WHERE f.category = c.category
 """
 """What was decided of the files there were, of all roots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRefs:
+    """What indexing a root gave: its files, their categories, their groups.
+
+    Attributes:
+        near: near groups, where they were looked for; without, those there were go on.
+    """
+
+    fingerprints: TableRef
+    categories: TableRef
+    duplicates: TableRef
+    near: TableRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +65,17 @@ class Given:
     duplicates: pa.Table
     near: pa.Table | None = None
 
+    @classmethod
+    def read(cls, lake: Lake, root_id: str, refs: IndexRefs) -> Self:
+        """Return the root that `refs` are of."""
+        return cls(
+            root_id=root_id,
+            fingerprints=lake.read(refs.fingerprints),
+            categories=lake.read(refs.categories),
+            duplicates=lake.read(refs.duplicates),
+            near=None if refs.near is None else lake.read(refs.near),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootAfter:
@@ -57,7 +84,7 @@ class RootAfter:
     Attributes:
         files: (n,) rows of `with_categories`: all that is known to be there.
         rows: rows of CatalogRow: all files, or when not `is_complete` those that arrived.
-        duplicates: members of all its groups.
+        duplicates: DuplicateRow: all its groups.
         index: rows of Fingerprint.
         gone: keys that went; empty when `is_complete`.
     """
@@ -65,7 +92,7 @@ class RootAfter:
     root_id: str
     files: pa.Table
     rows: pa.Table
-    duplicates: Sequence[DuplicateRow]
+    duplicates: pa.Table
     index: pa.Table
     history: RootHistory
     gone: Sequence[str]
@@ -132,7 +159,7 @@ def root_after(lake: Lake, change: Change, root_id: str) -> RootAfter:
             previous_root_id=previous_root_id,
             is_organizing=change.job.kind is JobKind.ORGANIZE,
         ),
-        duplicates=duplicates,
+        duplicates=to_table(duplicates, DuplicateRow),
         index=index_of(files if is_same_profile else _arrived(files)),
         history=root_history(change.stamp, root_id, files, previous.versions, gone=gone),
         gone=gone or [],

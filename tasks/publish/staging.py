@@ -11,10 +11,13 @@ from models.domain.errors import MissingError
 from models.domain.fingerprint import index_profile
 from models.domain.jobs import Job, JobKind
 from models.domain.operations import Operation
+from models.domain.standing import Standing
 from models.domain.table_refs import TableRef
 from tasks.publish import history
+from tasks.publish.history import RootHistory
 from tasks.publish.ports import PublishLedger
-from tasks.publish.roots import Change, Given, RootAfter, root_after
+from tasks.publish.roots import Change, Given, IndexRefs, RootAfter, root_after
+from tasks.publish.standing import bytes_of, relisted, standing_of, still_standing
 from tasks.publish.whereabouts import Whereabouts, follow
 from warehouse.schemas.arrow import to_table
 from warehouse.store.parts import Lake
@@ -35,6 +38,8 @@ class StagedRoot:
         gone: keys that went, when `rows` is not all there is.
         is_complete: whether `rows` is all there is.
         previous_root_id: root in which the catalog finds where files were.
+        standing: what holds of it once all this is published; None when it cannot be told.
+        is_unchanged: whether all of it was published before, by an earlier job.
     """
 
     root_id: str
@@ -44,6 +49,8 @@ class StagedRoot:
     gone: tuple[str, ...]
     is_complete: bool
     previous_root_id: str
+    standing: Standing | None = None
+    is_unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +62,19 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexRefs:
-    """What indexing a root gave: its files, their categories, their groups.
+class _Told:
+    """A root that is staged, with what the warehouse is told of it.
 
     Attributes:
-        near: near groups, where they were looked for; without, those there were go on.
+        members: DuplicateRow: all its groups.
+        files_count, files_bytes: all its files.
     """
 
-    fingerprints: TableRef
-    categories: TableRef
-    duplicates: TableRef
-    near: TableRef | None = None
+    staged: StagedRoot
+    members: pa.Table
+    history: RootHistory
+    files_count: int
+    files_bytes: int
 
 
 def staged(
@@ -91,69 +100,110 @@ def staged(
     except MissingError:
         pass
     job = ledger.job(job_id)
-    given = _given(lake, job, root_id, refs)
-    found = _work_out(lake, ledger, job, given, folder)
+    found = _work_out(lake, ledger, job, _refs(lake, job, refs), root_id)
     lake.write_blob(f"{folder}/staged.json", TypeAdapter(Staged).dump_json(found))
     return found
 
 
-def _given(lake: Lake, job: Job, root_id: str, refs: IndexRefs | None) -> Given | None:
-    """Read what the root's indexing gave; of an undo, what its job was planned from."""
-    if refs is None and job.target_job_id is not None:
-        try:
-            # The format of `tasks.lifecycle.remember_index`.
-            document = lake.read_blob(f"runs/{job.target_job_id}/index.json")
-        except MissingError:
-            return None
-        refs = TypeAdapter(IndexRefs).validate_json(document)
-    if refs is None:
+def _refs(lake: Lake, job: Job, refs: IndexRefs | None) -> IndexRefs | None:
+    """Return what the root's indexing gave; of an undo, what its job was planned from."""
+    if refs is not None or job.target_job_id is None:
+        return refs
+    try:
+        # The format of `tasks.lifecycle.remember_index`.
+        document = lake.read_blob(f"runs/{job.target_job_id}/index.json")
+    except MissingError:
         return None
-    return Given(
-        root_id=root_id,
-        fingerprints=lake.read(refs.fingerprints),
-        categories=lake.read(refs.categories),
-        duplicates=lake.read(refs.duplicates),
-        near=None if refs.near is None else lake.read(refs.near),
-    )
+    return TypeAdapter(IndexRefs).validate_json(document)
 
 
 def _work_out(
-    lake: Lake, ledger: PublishLedger, job: Job, given: Given | None, folder: str
+    lake: Lake, ledger: PublishLedger, job: Job, refs: IndexRefs | None, root_id: str
 ) -> Staged:
     stamp = history.Stamp(run_id=job.id, recorded_at=datetime.now(UTC))
     roots = {job.source_url: job.source_root_id, job.destination_url: job.destination_root_id}
     journal: list[pa.Table] = [history.operation_rows(stamp, [])]
     where = follow(_operations(ledger, job.id, stamp, journal), roots)
-    complete = _complete_root(lake, ledger, job, given)
-    bases = _bases(lake, ledger, roots.values(), given, complete)
-    change = Change(stamp=stamp, job=job, where=where, bases=bases, given=given, complete=complete)
-    after = [
-        root_after(lake, change, root_id)
-        for root_id in _receivers_first(dict.fromkeys(roots.values()), where)
-    ]
+    standing = None
+    if refs is not None and where.is_as_before and set(roots.values()) == {root_id}:
+        profile = index_profile(read_gps=job.options.read_gps)
+        standing = still_standing(lake, ledger, root_id, refs, profile=profile)
+    if standing is None:
+        told = _told(lake, ledger, (stamp, job, where), refs, root_id)
+    else:
+        told = [_as_before(lake, job, root_id, standing)]
     states = {str(state): count for state, count in ledger.operation_counts(job.id).items()}
     facts = {
         "fact_operation": pa.concat_tables(journal),
         "fact_event": history.event_rows(stamp, ledger.events(job.id)),
     }
-    tables = facts | _tables(stamp, job, after, states)
+    tables = facts | _tables(stamp, job, told, states)
     expected = {f"operations in state {state}": count for state, count in states.items()}
     total, done = sum(states.values()), states.get("done", 0)
     expected |= {"operations of the job": total, "operations done, of the job": done}
     return Staged(
-        roots=tuple(_write_root(lake, folder, job, root) for root in after),
+        roots=tuple(root.staged for root in told),
         run=StagedRun(
             run_id=job.id,
             kind=job.kind,
             root_id=job.source_root_id,
             tables={
-                name: lake.write_part(table, uri=f"{folder}/{name}.parquet", table_name=name)
+                name: lake.write_part(table, uri=f"{_folder(job)}/{name}.parquet", table_name=name)
                 for name, table in tables.items()
                 if table.num_rows
             },
             expected=expected,
         ),
     )
+
+
+def _folder(job: Job) -> str:
+    return f"runs/{job.id}/publish"
+
+
+def _as_before(lake: Lake, job: Job, root_id: str, standing: Standing) -> _Told:
+    """Return a root of which everything is published already: nothing is told but its groups.
+
+    Groups are told by every run, because the newest run's are those that count.
+    """
+    return _Told(
+        staged=StagedRoot(
+            root_id=root_id,
+            rows=standing.rows,
+            duplicates=standing.members,
+            index=standing.index,
+            gone=(),
+            is_complete=True,
+            previous_root_id=root_id,
+            standing=relisted(lake, job.id, root_id, standing),
+            is_unchanged=True,
+        ),
+        members=lake.read(standing.members),
+        history=history.no_history(),
+        files_count=standing.rows.rows,
+        files_bytes=standing.files_bytes,
+    )
+
+
+def _told(
+    lake: Lake,
+    ledger: PublishLedger,
+    done: tuple[history.Stamp, Job, Whereabouts],
+    refs: IndexRefs | None,
+    root_id: str,
+) -> list[_Told]:
+    """Work out and write what is published of each root of a job."""
+    stamp, job, where = done
+    given = None if refs is None else Given.read(lake, root_id, refs)
+    root_ids = dict.fromkeys([job.source_root_id, job.destination_root_id])
+    complete = _complete_root(lake, ledger, job, given)
+    bases = _bases(lake, ledger, root_ids, given, complete)
+    change = Change(stamp=stamp, job=job, where=where, bases=bases, given=given, complete=complete)
+    stands = refs if job.kind is not JobKind.UNDO and where.is_as_before else None
+    return [
+        _write_root(lake, job, root_after(lake, change, each), stands)
+        for each in _receivers_first(root_ids, where)
+    ]
 
 
 def _operations(
@@ -175,9 +225,8 @@ def _complete_root(lake: Lake, ledger: PublishLedger, job: Job, given: Given | N
     """
     if given is None or job.kind is JobKind.UNDO:
         return None
-    last = ledger.last_index(given.root_id)
-    last_job_id = last.uri.split("/")[1] if last else job.id
-    marker = None if last_job_id == job.id else settled(lake, last_job_id)
+    last_job_id = ledger.last_index_job(given.root_id)
+    marker = None if last_job_id in {None, job.id} else settled(lake, str(last_job_id))
     if marker is None or job.started_at is None or marker.recorded_at < job.started_at:
         return given.root_id
     return None
@@ -209,36 +258,57 @@ def _receivers_first(root_ids: Mapping[str, None], where: Whereabouts) -> list[s
 
 
 def _tables(
-    stamp: history.Stamp, job: Job, after: Sequence[RootAfter], states: Mapping[str, int]
+    stamp: history.Stamp, job: Job, told: Sequence[_Told], states: Mapping[str, int]
 ) -> dict[str, pa.Table]:
     """Return the rows of the run that its roots tell, by table of the warehouse."""
-    groups = {root.root_id: root.duplicates for root in after}
-    members = [member for each in groups.values() for member in each]
-    source = next(root.files for root in after if root.root_id == job.source_root_id)
-    row = history.job_row(stamp, job, files=source, duplicates=members, states=states)
+    source = next(root for root in told if root.staged.root_id == job.source_root_id)
+    duplicates = history.duplicate_rows(stamp, {root.staged.root_id: root.members for root in told})
+    row = history.job_row(
+        stamp,
+        job,
+        files=(source.files_count, source.files_bytes),
+        duplicates=duplicates,
+        states=states,
+    )
     return {
-        "dim_file": pa.concat_tables([root.history.versions for root in after]),
+        "dim_file": pa.concat_tables([root.history.versions for root in told]),
         "fact_job": to_table([row], history.FactJob),
-        "fact_duplicate": history.duplicate_rows(stamp, groups),
-        "fact_category": pa.concat_tables([root.history.categories for root in after]),
+        "fact_duplicate": duplicates,
+        "fact_category": pa.concat_tables([root.history.categories for root in told]),
     }
 
 
-def _write_root(lake: Lake, folder: str, job: Job, root: RootAfter) -> StagedRoot:
+def _write_root(lake: Lake, job: Job, root: RootAfter, stands: IndexRefs | None) -> _Told:
+    """Write what is published of a root; `stands` is what indexing gave, where it still holds."""
     profile = index_profile(read_gps=job.options.read_gps)
 
     def write(table: pa.Table, name: str, kind: str) -> TableRef:
-        uri = f"{folder}/{profile}/{name}-{root.root_id}.parquet"
+        uri = f"{_folder(job)}/{profile}/{name}-{root.root_id}.parquet"
         return lake.write_part(table, uri=uri, table_name=kind)
 
-    return StagedRoot(
-        root_id=root.root_id,
-        rows=write(root.rows, "catalog", "catalog_rows"),
-        duplicates=write(
-            to_table(root.duplicates, history.DuplicateRow), "duplicates", "duplicates"
+    parts = {
+        "rows": write(root.rows, "catalog", "catalog_rows"),
+        "members": write(root.duplicates, "duplicates", "duplicates"),
+        "index": write(root.index, "index", "fingerprints"),
+    }
+    standing = None
+    if stands is not None and root.is_complete:
+        standing = standing_of(
+            lake, job.id, root.root_id, stands, published=parts, files=root.files
+        )
+    return _Told(
+        staged=StagedRoot(
+            root_id=root.root_id,
+            rows=parts["rows"],
+            duplicates=parts["members"],
+            index=parts["index"],
+            gone=tuple(root.gone),
+            is_complete=root.is_complete,
+            previous_root_id=root.previous_root_id,
+            standing=standing,
         ),
-        index=write(root.index, "index", "fingerprints"),
-        gone=tuple(root.gone),
-        is_complete=root.is_complete,
-        previous_root_id=root.previous_root_id,
+        members=root.duplicates,
+        history=root.history,
+        files_count=root.files.num_rows,
+        files_bytes=bytes_of(root.files),
     )

@@ -14,10 +14,12 @@ from models.domain.warehouse_rows import RunStatus
 from models.settings import Settings
 from tasks.ledger.ledger import open_ledger
 from tasks.publish.ports import PublishLedger
-from tasks.publish.staging import IndexRefs, Staged, staged
+from tasks.publish.roots import IndexRefs
+from tasks.publish.staging import Staged, staged
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.store.parts import Lake, open_lake
 from warehouse.store.publishing import StagedRun, Verdict, publish, rows_at_rest
+from warehouse.store.standing import keep_standing
 
 
 def open_both(settings: Settings) -> tuple[Lake, PublishLedger]:
@@ -54,6 +56,9 @@ def to_catalog(lake: Lake, ledger: PublishLedger, job_id: str, found: Staged) ->
     counts: Counter[str] = Counter()
     members = 0
     for root in found.roots:
+        if root.is_unchanged:
+            counts["catalog_unchanged"] += root.rows.rows
+            continue
         changes = ledger.publish_files(
             replace(job, source_root_id=root.previous_root_id),
             lake.read(root.rows),
@@ -66,6 +71,9 @@ def to_catalog(lake: Lake, ledger: PublishLedger, job_id: str, found: Staged) ->
             counts["catalog_deleted"] += ledger.mark_deleted(
                 job, list(root.gone), root_id=root.root_id
             )
+        if root.is_unchanged:
+            members += root.duplicates.rows
+            continue
         members += ledger.publish_duplicates(job, lake.read(root.duplicates), root_id=root.root_id)
     return {**counts, "duplicate_members": members}
 
@@ -90,6 +98,8 @@ def to_warehouse(
     if marker.status != RunStatus.PUBLISHED:
         raise BrokenError(f"the run of job {job_id} is in quarantine: {marker.reasons}")
     for root in found.roots:
+        if root.standing is not None:
+            keep_standing(lake, root.root_id, root.standing)
         ledger.set_last_index(root.root_id, root.index, job_id=job_id)
     return {
         "rows_published": marker.rows_count,

@@ -44,6 +44,11 @@ class Whereabouts:
     left: set[Place] = field(default_factory=set[Place])
     arrivals: dict[Place, Arrival] = field(default_factory=dict[Place, Arrival])
 
+    @property
+    def is_as_before(self) -> bool:
+        """Return whether every file is where it was."""
+        return not self.left and not self.arrivals
+
     def gone(self, root_id: str) -> list[str]:
         """Return the keys below a root where nothing is any more, sorted."""
         return sorted(key for root, key in self.left - self.arrivals.keys() if root == root_id)

@@ -19,7 +19,8 @@ from models.domain.table_refs import TableRef
 from tasks.apply.undo import undo_operations
 from tasks.ledger.ledger import Ledger
 from tasks.manifest.core import compare
-from tasks.publish.staging import IndexRefs, staged
+from tasks.publish.roots import IndexRefs
+from tasks.publish.staging import staged
 from tasks.publish.task import judge_run, publish_catalog, to_catalog, to_warehouse
 from warehouse.asking import ask
 from warehouse.catalog import named_queries

@@ -1,7 +1,9 @@
 """What is new: exactly what differs, in any order of rows."""
 
 import random
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from models.domain.errors import StaleError
 from models.domain.fingerprint import Fingerprint, index_profile
 from models.domain.manifest import ListingProblem, ManifestRow
-from tasks.manifest.core import collect, compare, refuse_vanished
+from storage.store import ListingColumns
+from tasks.manifest.core import collect, compare, digest_of, refuse_vanished
 from warehouse.schemas.arrow import to_rows, to_table
 
 ROWS = st.builds(
@@ -22,6 +25,7 @@ ROWS = st.builds(
     version=st.sampled_from(["1", "2"]),
     inode=st.sampled_from([None, 7, 8]),
 )
+COLUMNS = [field.name for field in fields(ManifestRow)]
 LISTINGS = st.lists(ROWS, unique_by=lambda row: row.key, max_size=12)
 
 
@@ -29,6 +33,11 @@ def row(key: str = "a", **changes: Any) -> ManifestRow:
     return replace(
         ManifestRow(key=key, size_bytes=1, modified_ns=2, version="v", inode=3), **changes
     )
+
+
+def page(*rows: ManifestRow, problems: Sequence[ListingProblem] = ()) -> ListingColumns:
+    columns: Any = {name: [getattr(item, name) for item in rows] for name in COLUMNS}
+    return ListingColumns(**columns, problems=[*problems])
 
 
 def read(found: ManifestRow, sha256: str | None = "0" * 64) -> Fingerprint:
@@ -92,9 +101,30 @@ def test_order_never_matters_and_every_file_is_in_one_part(
 
 def test_pages_become_sorted_tables():
     problem = ListingProblem(key="z", reason="a socket")
-    rows, problems = collect([([row("b"), row("a")], []), ([], [problem]), ([row("0")], [])])
+    rows, problems = collect(
+        [page(row("b"), row("a")), page(problems=[problem]), page(row("0", device=4))]
+    )
     assert [item.key for item in to_rows(rows, ManifestRow)] == ["0", "a", "b"]
+    assert to_rows(rows, ManifestRow)[0] == row("0", device=4)
     assert to_rows(problems, ListingProblem) == [problem]
+
+
+@given(listing=LISTINGS, other=LISTINGS)
+@settings(max_examples=100)
+def test_a_digest_tells_listings_apart(listing: list[ManifestRow], other: list[ManifestRow]):
+    def digest(rows: list[ManifestRow], identity: str = "disk"):
+        return digest_of(*collect([page(*rows)]), identity=identity)
+
+    key = attrgetter("key")
+    is_same = sorted(listing, key=key) == sorted(other, key=key)
+    assert (digest(listing) == digest(other)) is is_same
+    assert digest(listing) != digest(listing, "another")
+
+
+def test_what_can_be_no_row_is_part_of_the_digest():
+    problem = ListingProblem(key="z", reason="a socket")
+    without = digest_of(*collect([page(row())]), identity="disk")
+    assert digest_of(*collect([page(row(), problems=[problem])]), identity="disk") != without
 
 
 @pytest.mark.scenario(25)
