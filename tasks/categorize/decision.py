@@ -1,0 +1,213 @@
+"""One content's category out of its evidence, with the runners-up and the reason in words. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.domain.categories import NEEDS_REVIEW
+from models.domain.taxonomy import Taxonomy
+from tasks.categorize.head import Head, Label
+
+NAME_WEIGHT = 0.25
+"""Weight of what a file's name is like beside what its text is like: names are short, and lie."""
+LEAST_LIKENESS = 0.1
+"""Cosine to the likest prompt below which a text is like none of them: where one in ten of 1,210
+articles and abstracts lies that the categories of the specification have no place for."""
+TOP = 3
+"""Runners-up that are told, the first included."""
+SURE_SUBCATEGORY = 0.5
+"""Share of its category's probability that a sub-category needs to be named."""
+MENTIONS = 4
+"""Words that are told."""
+
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_COMMON = frozenset(
+    "about after also been before between both by does each every from have into more most much "
+    "only other over please said same some such than that their them then there these they this "
+    "those under very want well were what when where which while will with within would your year "
+    "used using user make made note date number text page list name description paper study "
+    "thank form sent following agree book story general".split()
+)
+"""Words of prompts that stand in any text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of some contents, in their order.
+
+    Attributes:
+        texts: (n,) what they say; "" where nothing is known.
+        vectors: (n, d) of the texts; rows of zeros where there is none.
+        names: (n, d) of their files' names; rows of zeros where a name says nothing.
+        facts: (n,) what their type is, in words for the reason.
+    """
+
+    texts: Sequence[str]
+    vectors: NDArray[np.float32]
+    names: NDArray[np.float32]
+    facts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """What a model makes of one content, by ids.
+
+    Attributes:
+        confidence: probability of the category; of the likeliest where it abstains.
+        alternatives: the likeliest categories, `Category/Sub-category 0.62`, joined by `; `.
+    """
+
+    category: str
+    subcategory: str | None
+    confidence: float
+    reason: str
+    alternatives: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompts:
+    """The sentences a head grew from: what reasons quote.
+
+    Attributes:
+        labels: (p,) topic of each.
+        sentences: (p,).
+        vectors: (p, d).
+    """
+
+    labels: Sequence[Label]
+    sentences: Sequence[str]
+    vectors: NDArray[np.float32]
+
+
+def guesses(
+    evidence: Evidence, head: Head, prompts: Prompts, *, review_below: float
+) -> list[Guess]:
+    """Return what a model makes of each content; below the threshold it abstains and says so.
+
+    Args:
+        evidence: of (n,) contents.
+        head: the account's classifier.
+        prompts: what it grew from.
+        review_below: least confidence of a decision.
+    """
+    if not len(evidence.texts):
+        return []
+    mixed = _mixed(evidence)
+    probabilities = head.probabilities(mixed)
+    is_known = np.abs(mixed).any(axis=1)
+    return [
+        _guess(n, probabilities[n], evidence, head, prompts, review_below)
+        if is_known[n]
+        else _nothing(evidence.facts[n])
+        for n in range(len(mixed))
+    ]
+
+
+def _mixed(evidence: Evidence) -> NDArray[np.float32]:
+    """Return (n, d) unit vectors: texts and, with less weight, names; names alone where no text."""
+    mixed = evidence.vectors + NAME_WEIGHT * evidence.names
+    length = np.linalg.norm(mixed, axis=1, keepdims=True)
+    return (mixed / np.maximum(length, 1e-12)).astype(np.float32)
+
+
+def _nothing(fact: str) -> Guess:
+    return Guess(
+        category=NEEDS_REVIEW,
+        subcategory="Low confidence",
+        confidence=0.0,
+        reason=f"{fact}; it has no text to go by",
+        alternatives="",
+    )
+
+
+def _guess(
+    n: int,
+    probabilities: NDArray[np.float64],
+    evidence: Evidence,
+    head: Head,
+    prompts: Prompts,
+    review_below: float,
+) -> Guess:
+    ranked = ranking(probabilities, head.labels)
+    (category, subcategory), confidence = ranked[0]
+    likeness, said = _likest(evidence, n, prompts, category)
+    shown = "; ".join(f"{'/'.join(filter(None, pair))} {share:.2f}" for pair, share in ranked[:TOP])
+    reason = "; ".join(filter(None, (said, evidence.facts[n])))
+    if likeness < LEAST_LIKENESS:
+        reason = f"like nothing the categories describe (likeness {likeness:.2f}); {reason}"
+        confidence = min(confidence, likeness)
+    elif confidence < review_below:
+        reason = f"not sure enough: {shown}; {reason}"
+    else:
+        return Guess(
+            category=category,
+            subcategory=subcategory or None,
+            confidence=confidence,
+            reason=reason,
+            alternatives=shown,
+        )
+    return Guess(
+        category=NEEDS_REVIEW,
+        subcategory="Low confidence",
+        confidence=confidence,
+        reason=reason,
+        alternatives=shown,
+    )
+
+
+def ranking(
+    probabilities: NDArray[np.float64], labels: Sequence[Label]
+) -> list[tuple[tuple[str, str], float]]:
+    """Return categories, the likeliest first, each with its sub-category and its probability.
+
+    A category's probability is its topics' together. Its sub-category is "" where none has half of
+    that. Ties are broken by name.
+    """
+    shares: dict[str, float] = {}
+    best: dict[str, tuple[float, str]] = {}
+    for label, share in zip(labels, probabilities.tolist(), strict=True):
+        shares[label.category] = shares.get(label.category, 0.0) + share
+        if share > best.get(label.category, (-1.0, ""))[0]:
+            best[label.category] = (share, label.subcategory)
+    ranked = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [
+        (
+            (category, best[category][1] if best[category][0] >= SURE_SUBCATEGORY * share else ""),
+            share,
+        )
+        for category, share in ranked
+    ]
+
+
+def _likest(evidence: Evidence, n: int, prompts: Prompts, category: str) -> tuple[float, str]:
+    """Return the likeness to the likest prompt of all, and what speaks for a category in words."""
+    has_text = bool(np.abs(evidence.vectors[n]).any())
+    vector = evidence.vectors[n] if has_text else evidence.names[n]
+    likeness = prompts.vectors @ vector
+    own = [at for at, label in enumerate(prompts.labels) if label.category == category]
+    if not own:
+        return float(likeness.max(initial=0.0)), "it is like what you corrected"
+    nearest = max(own, key=lambda at: (float(likeness[at]), -at))
+    words = mentions(evidence.texts[n], [prompts.sentences[at] for at in own])
+    found = f"text mentions {', '.join(words)}" if words else ""
+    what = "it reads like" if has_text else "its name is like"
+    quoted = f'{what} "{prompts.sentences[nearest]}" ({likeness[nearest]:.2f})'
+    return float(likeness.max()), "; ".join(filter(None, (found, quoted)))
+
+
+def mentions(text: str, sentences: Sequence[str]) -> list[str]:
+    """Return the telling words of some sentences that a text has, in the sentences' order."""
+    said = set(_WORD.findall(text.casefold()))
+    wanted = [word for sentence in sentences for word in _WORD.findall(sentence.casefold())]
+    found = [word for word in dict.fromkeys(wanted) if word in said and word not in _COMMON]
+    return found[:MENTIONS]
+
+
+def label_pairs(taxonomy: Taxonomy) -> frozenset[tuple[str, str]]:
+    """Return every (category, sub-category) of a taxonomy by ids, "" for a category itself."""
+    pairs = {(category.name, "") for category in taxonomy.categories}
+    pairs |= {(c.name, t.name) for c in taxonomy.categories for t in c.subcategories}
+    return frozenset(pairs)
