@@ -64,3 +64,7 @@ class CategoryRow:
     confidence_ratio: float = column("Probability in [0, 1] that `category` is right.")
     reason: str = column("Why, in words.")
     decided_by: str = column("Rule or model that decided.")
+    alternatives: str | None = column(
+        "The likeliest categories with their probabilities, in words; null where a rule decided.",
+        default=None,
+    )

@@ -56,6 +56,31 @@ class TextEvidence:
     problem: str | None = column("Why there is no text, in words; null when none.", default=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextContent:
+    """One content whose text is wanted, and a file that holds it."""
+
+    sha256: str = column("SHA-256, 64 hexadecimal digits.")
+    key: str = column("A file of this content: the first by its path.")
+    label: str = column("Content type by signature or Magika.")
+    size_bytes: int = column("Size in bytes.")
+    version: str = column("Version of the file that was read.")
+    title: str | None = column("Title or subject in the file.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentGuess:
+    """What a learned model makes of one content; categories by their ids."""
+
+    sha256: str = column("Content, 64 hexadecimal digits.")
+    category: str = column("Id of the first level.")
+    subcategory: str | None = column("Id of the second level; null when it is not sure.")
+    confidence_ratio: float = column("Probability in [0, 1] that `category` is right.")
+    reason: str = column("Why, in words.")
+    alternatives: str = column("The likeliest categories with their probabilities, in words.")
+    decided_by: str = column("Models that decided.")
+
+
 class Embedder(Protocol):
     """A model with a text tower.
 

@@ -11,6 +11,7 @@ class Feature(StrEnum):
     """A feature of the price list; the names are those of `features` in the entitlements."""
 
     FUZZY_DUPLICATES = "fuzzy_duplicates"
+    AI_CATEGORIZATION = "ai_categorization"
 
 
 def includes(snapshot: Mapping[str, Any] | None, feature: Feature) -> bool:

@@ -96,3 +96,44 @@ def _decided(
     if left:
         raise BrokenError(f"no categorizer decided for {len(left)} files")
     return list(rows.values())
+
+
+OPEN_BELOW = 0.7
+"""Confidence of a rule from which no model is asked: what a name in plain words says is kept."""
+
+
+def settled(
+    categories: pa.Table, fingerprints: pa.Table, guesses: pa.Table, taxonomy: Taxonomy
+) -> pa.Table:
+    """Return categories in which models have decided what rules left open.
+
+    A model's abstention takes the place of a rule's: its reason and its alternatives say more.
+
+    Args:
+        categories: (n,) rows of CategoryRow by the taxonomy's names, sorted by key.
+        fingerprints: (n,) rows of Fingerprint of the same files, any order.
+        guesses: (m,) rows of ContentGuess, by ids, each content once.
+        taxonomy: the names.
+
+    Returns:
+        (n,) rows of CategoryRow in the same order.
+    """
+    at = compute.index_in(
+        categories["key"], value_set=fingerprints["key"].combine_chunks().cast(pa.string())
+    )
+    hashes = fingerprints["sha256"].take(at)
+    guessed = compute.index_in(hashes, value_set=guesses["sha256"].combine_chunks())
+    guessed = compute.if_else(
+        compute.less(categories["confidence_ratio"], OPEN_BELOW), guessed, None
+    )
+    is_guessed = compute.is_valid(guessed)
+    answers = guesses.take(guessed.drop_null())
+    columns: dict[str, Any] = {name: answers[name] for name in answers.column_names}
+    columns["key"] = categories.filter(is_guessed)["key"]
+    columns["coarse_category"] = pa.array([""] * answers.num_rows, pa.string())
+    schema = arrow_schema(CategoryRow)
+    ids = pa.Table.from_arrays([columns[name] for name in schema.names], names=schema.names)
+    named_answers = named(ids, taxonomy)
+    kept = categories.filter(compute.invert(is_guessed))
+    both = pa.concat_tables([kept.cast(arrow_schema(CategoryRow)), named_answers])
+    return both.sort_by("key").combine_chunks()

@@ -1,14 +1,14 @@
 """One content's category out of its evidence, with the runners-up and the reason in words. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.domain.categories import NEEDS_REVIEW
-from models.domain.taxonomy import Taxonomy
 from tasks.categorize.head import Head, Label
 
 NAME_WEIGHT = 0.25
@@ -25,11 +25,13 @@ MENTIONS = 4
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _COMMON = frozenset(
-    "about after also been before between both by does each every from have into more most much "
-    "only other over please said same some such than that their them then there these they this "
-    "those under very want well were what when where which while will with within would your year "
-    "used using user make made note date number text page list name description paper study "
-    "thank form sent following agree book story general".split()
+    """
+    about after also been before between both by does each every from have into more most much
+    only other over please said same some such than that their them then there these they this
+    those under very want well were what when where which while will with within would your
+    year used using user make made note date number text page list name description paper
+    study thank form sent following agree book story general
+    """.split()  # noqa: SIM905 - a list of words is read as words
 )
 """Words of prompts that stand in any text."""
 
@@ -97,9 +99,14 @@ def guesses(
         return []
     mixed = _mixed(evidence)
     probabilities = head.probabilities(mixed)
-    is_known = np.abs(mixed).any(axis=1)
+    is_known: list[bool] = np.any(mixed, axis=1).tolist()
     return [
-        _guess(n, probabilities[n], evidence, head, prompts, review_below)
+        _guess(
+            evidence.facts[n],
+            ranking(probabilities[n], head.labels),
+            partial(_likest, evidence, n, prompts),
+            review_below,
+        )
         if is_known[n]
         else _nothing(evidence.facts[n])
         for n in range(len(mixed))
@@ -124,18 +131,15 @@ def _nothing(fact: str) -> Guess:
 
 
 def _guess(
-    n: int,
-    probabilities: NDArray[np.float64],
-    evidence: Evidence,
-    head: Head,
-    prompts: Prompts,
+    fact: str,
+    ranked: list[tuple[tuple[str, str], float]],
+    likest: Callable[[str], tuple[float, str]],
     review_below: float,
 ) -> Guess:
-    ranked = ranking(probabilities, head.labels)
     (category, subcategory), confidence = ranked[0]
-    likeness, said = _likest(evidence, n, prompts, category)
+    likeness, said = likest(category)
     shown = "; ".join(f"{'/'.join(filter(None, pair))} {share:.2f}" for pair, share in ranked[:TOP])
-    reason = "; ".join(filter(None, (said, evidence.facts[n])))
+    reason = "; ".join(filter(None, (said, fact)))
     if likeness < LEAST_LIKENESS:
         reason = f"like nothing the categories describe (likeness {likeness:.2f}); {reason}"
         confidence = min(confidence, likeness)
@@ -184,7 +188,7 @@ def ranking(
 
 def _likest(evidence: Evidence, n: int, prompts: Prompts, category: str) -> tuple[float, str]:
     """Return the likeness to the likest prompt of all, and what speaks for a category in words."""
-    has_text = bool(np.abs(evidence.vectors[n]).any())
+    has_text = bool(np.any(evidence.vectors[n]))
     vector = evidence.vectors[n] if has_text else evidence.names[n]
     likeness = prompts.vectors @ vector
     own = [at for at, label in enumerate(prompts.labels) if label.category == category]
@@ -204,10 +208,3 @@ def mentions(text: str, sentences: Sequence[str]) -> list[str]:
     wanted = [word for sentence in sentences for word in _WORD.findall(sentence.casefold())]
     found = [word for word in dict.fromkeys(wanted) if word in said and word not in _COMMON]
     return found[:MENTIONS]
-
-
-def label_pairs(taxonomy: Taxonomy) -> frozenset[tuple[str, str]]:
-    """Return every (category, sub-category) of a taxonomy by ids, "" for a category itself."""
-    pairs = {(category.name, "") for category in taxonomy.categories}
-    pairs |= {(c.name, t.name) for c in taxonomy.categories for t in c.subcategories}
-    return frozenset(pairs)

@@ -8,7 +8,7 @@ categories, equally many corrections each: top-1 .81 with none, .81 after 5, .83
 prior .68 after 20 and .86 after 100 (docs/categorization.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,7 +176,7 @@ def _with_new_topics(prior: Head, examples: Examples) -> Head:
 
 
 def _members(labels: Sequence[Label], corrections: Sequence[Correction]) -> Matrix:
-    """Return (n, t): which topics each correction allows; all of its category when it names none."""
+    """Return (n, t): which topics each correction allows, all of its category if it names none."""
     rows = [
         [
             label.category == correction.category

@@ -60,6 +60,11 @@ def extension_of(file: Fingerprint) -> str:
 
 def words_of(file: Fingerprint) -> str:
     """Return the name without its extension, as words between single spaces, lower case."""
-    stem = file.key.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return words_of_key(file.key)
+
+
+def words_of_key(key: str) -> str:
+    """Return the last part of a key without its extension, as `words_of`."""
+    stem = key.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem)
     return " ".join(re.sub(r"[\W_]+", " ", parted).lower().split())

@@ -28,6 +28,7 @@ _PARSERS = {
     "near_audio": "tasks.fingerprint.perceptual.reading",
     "near_video": "tasks.fingerprint.perceptual.reading",
     "near_document": "tasks.fingerprint.perceptual.reading",
+    "evidence_text": "tasks.fingerprint.evidence_text",
 }
 """Module of each kind of parser; each has a function `read_<kind>(request, file) -> Facts`."""
 
