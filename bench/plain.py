@@ -16,7 +16,7 @@ def index(job_id: str, root_id: str) -> tuple[Refs, Any]:
     Returns:
         Fingerprints, categories and duplicates; and what listing gave.
     """
-    from flows.indexing import width
+    from flows.batches import width
     from tasks.categorize.task import categorize
     from tasks.dedupe.task import find_duplicates
     from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints

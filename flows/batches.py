@@ -1,5 +1,6 @@
 """Batches through a bounded window of task runs (DESIGN D4)."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -8,6 +9,8 @@ from prefect import Task
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from models.settings import Settings
+
 MAX_THREADS = 8
 """Task runs of one flow run at once; each uses the cores by itself."""
 
@@ -15,6 +18,11 @@ MAX_THREADS = 8
 def threads() -> TaskRunner[PrefectFuture[Any]]:
     """Return the task runner of our flows: threads, 20 times cheaper than processes (D4)."""
     return cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=MAX_THREADS))
+
+
+def width() -> int:
+    """Task runs in flight: one being worked on for each core, and one that waits."""
+    return (Settings().work_threads or os.cpu_count() or 1) + 1
 
 
 def run_window(

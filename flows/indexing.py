@@ -1,9 +1,9 @@
 """From a root to fingerprints, categories and duplicates: shared by propose and reindex."""
 
-import os
 from dataclasses import dataclass
 
-from flows.batches import run_window
+from flows.batches import run_window, width
+from flows.understanding import understood
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.categorize.task import categorize
@@ -28,11 +28,6 @@ class Indexed:
     fingerprints: TableRef
     categories: TableRef
     duplicates: TableRef
-
-
-def width() -> int:
-    """Task runs in flight: one being worked on for each core, and one that waits."""
-    return (Settings().work_threads or os.cpu_count() or 1) + 1
 
 
 def index_root(run: JobRun, root_id: str) -> Indexed:
@@ -84,6 +79,7 @@ def index_root(run: JobRun, root_id: str) -> Indexed:
     run.progress("categorizing", 0, 1, span=(FINGERPRINTED, FINGERPRINTED + 0.02))
     categories = categorize(job_id, fingerprints)
     run.safe_point()
+    categories = understood(run, root_id, fingerprints, categories)
     run.progress("finding duplicates", 0, 1, span=(FINGERPRINTED + 0.02, FINGERPRINTED + 0.04))
     duplicates = find_duplicates(job_id, fingerprints, categories)
     remember_index(

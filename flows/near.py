@@ -4,10 +4,10 @@ from typing import Any
 
 from prefect import flow
 
-from flows.batches import run_window, threads
+from flows.batches import run_window, threads, width
 from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
-from flows.indexing import FINGERPRINTED, Indexed, index_root, width
+from flows.indexing import FINGERPRINTED, Indexed, index_root
 from models.domain.entitlements import Feature, require
 from models.domain.near import NearMedia
 from models.domain.table_refs import TableRef

@@ -4,10 +4,9 @@ from typing import Any
 
 from prefect import flow
 
-from flows.batches import run_window, threads
+from flows.batches import run_window, threads, width
 from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
-from flows.indexing import width
 from models.domain.jobs import JobKind, JobStatus
 from models.settings import Settings
 from tasks.lifecycle.task import (

@@ -134,6 +134,9 @@ def settled(
     schema = arrow_schema(CategoryRow)
     ids = pa.Table.from_arrays([columns[name] for name in schema.names], names=schema.names)
     named_answers = named(ids, taxonomy)
+    if "alternatives" not in categories.column_names:  # a part of before models were asked
+        nulls = pa.nulls(categories.num_rows, pa.string())
+        categories = categories.append_column("alternatives", nulls)
     kept = categories.filter(compute.invert(is_guessed))
     both = pa.concat_tables([kept.cast(arrow_schema(CategoryRow)), named_answers])
     return both.sort_by("key").combine_chunks()

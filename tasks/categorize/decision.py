@@ -136,13 +136,14 @@ def _guess(
     likest: Callable[[str], tuple[float, str]],
     review_below: float,
 ) -> Guess:
-    (category, subcategory), confidence = ranked[0]
+    (category, subcategory), share = ranked[0]
+    confidence = min(share, 1.0)  # a sum of rounded parts
     likeness, said = likest(category)
     shown = "; ".join(f"{'/'.join(filter(None, pair))} {share:.2f}" for pair, share in ranked[:TOP])
     reason = "; ".join(filter(None, (said, fact)))
     if likeness < LEAST_LIKENESS:
         reason = f"like nothing the categories describe (likeness {likeness:.2f}); {reason}"
-        confidence = min(confidence, likeness)
+        confidence = min(confidence, max(likeness, 0.0))
     elif confidence < review_below:
         reason = f"not sure enough: {shown}; {reason}"
     else:

@@ -13,7 +13,7 @@ from models.domain.table_refs import TableRef
 from models.domain.taxonomy import Correction, Taxonomy
 from models.settings import Settings
 from tasks.categorize import core
-from tasks.categorize.corrections import corrections_of
+from tasks.categorize.core import OPEN_BELOW
 from tasks.categorize.embedders import text_embedder, text_problem
 from tasks.categorize.taxonomy import load_taxonomy
 from tasks.categorize.understanding import DECISION_VERSION, judge_of, judged_texts
@@ -22,6 +22,14 @@ from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import to_rows, to_table
 from warehouse.store.parts import open_lake
+
+__all__ = [
+    "OPEN_BELOW",
+    "refusal",
+    "settle_categories",
+    "understand_texts",
+    "understanding_of",
+]
 
 NOT_INCLUDED = "the account's plan does not include AI categorization"
 
@@ -68,7 +76,7 @@ def understand_texts(  # noqa: PLR0917 - ids and a range of rows, as flows name 
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     with open_ledger(settings) as ledger:
-        corrections = corrections_of(ledger, ledger.job(job_id).account_id)
+        corrections = ledger.labels(ledger.job(job_id).account_id)
     taxonomy = load_taxonomy(settings).by_ids()
     embedder = text_embedder(settings)
     made_by = _made_by(embedder.model_id, taxonomy, corrections, settings)
