@@ -125,7 +125,9 @@ def test_other_packages(members: dict[str, str | bytes], label: str | None):
     assert facts_of("zip", samples.zipped(members))[0].get("label") == label
 
 
-@pytest.mark.parametrize("data", [samples.entity_bomb(), samples.zip_bomb(64)])
+@pytest.mark.parametrize(
+    "data", [samples.entity_bomb(), samples.zip_bomb(64)], ids=["entities", "zeros"]
+)
 def test_bombs_in_properties_are_not_unpacked(data: bytes):
     facts, _ = facts_of("docx", data)
     assert facts.get("title") is None
