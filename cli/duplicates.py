@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import decisions
+from cli.calibrate import calibrate
 from cli.folders import folders
 from cli.following import followed
 from cli.merge import merge
@@ -178,6 +179,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("find")(duplicates)
     group.command("folders")(folders)
+    group.command("calibrate")(calibrate)
     group.command("merge")(merge)
     decisions.register(group)
     app.add_typer(group, name="duplicates")

@@ -12,7 +12,7 @@ from models.domain.entitlements import Feature, require
 from models.domain.near import NearMedia
 from models.domain.table_refs import TableRef
 from models.settings import Settings
-from tasks.dedupe.near_task import find_near_duplicates
+from tasks.dedupe.near_task import find_near_duplicates, find_near_pairs
 from tasks.fingerprint.signing_task import list_contents, sign_batch
 from tasks.lifecycle.task import (
     JobRun,
@@ -30,10 +30,10 @@ _SIGNING = (FINGERPRINTED + 0.05, 0.85)
 """Share of the job that making signatures takes, for progress: it is the long part (DESIGN 4)."""
 
 
-def near_groups_of(
-    run: JobRun, root_id: str, indexed: Indexed, *, media: list[str], threshold: float | None
-) -> TableRef:
-    """Sign the contents of an indexed root and return their near groups, rows of `DuplicateRow`.
+def signed_contents(
+    run: JobRun, root_id: str, indexed: Indexed, *, media: list[str]
+) -> tuple[TableRef, list[TableRef]]:
+    """Sign the contents of an indexed root; return rows of `Content` and parts of `Signature`.
 
     Raises:
         ForbiddenError: the job's account is not entitled to fuzzy duplicates.
@@ -65,8 +65,20 @@ def near_groups_of(
         at_boundary=at_boundary,
     )
     run.progress("comparing", 0, 1, span=(_SIGNING[1], APPLIED))
+    return contents, parts
+
+
+def near_groups_of(
+    run: JobRun, root_id: str, indexed: Indexed, *, media: list[str], threshold: float | None
+) -> TableRef:
+    """Sign the contents of an indexed root and return their near groups, rows of `DuplicateRow`.
+
+    Raises:
+        ForbiddenError: the job's account is not entitled to fuzzy duplicates.
+    """
+    contents, parts = signed_contents(run, root_id, indexed, media=media)
     return find_near_duplicates(
-        job_id, indexed.fingerprints, indexed.categories, contents, parts, threshold
+        run.job.id, indexed.fingerprints, indexed.categories, contents, parts, threshold
     )
 
 
@@ -108,5 +120,41 @@ def near_duplicates(
         facts = publish_catalog(job_id, root_id, *refs, near=near)
         facts |= publish_run(job_id, root_id, *refs, near=near)
         facts["near_rows"] = near.rows
+        report_job(job_id, facts)
+    return facts
+
+
+@flow(
+    name="near-pairs",
+    flow_run_name=run_name("near-pairs"),
+    task_runner=threads(),
+    on_cancellation=[cancel_from_prefect],
+)
+@stops_when_canceled
+def near_pairs(job_id: str, media: list[str] | None = None) -> dict[str, Any]:
+    """Index one root and find the pairs that a person may be asked about. Removes nothing.
+
+    Args:
+        job_id: a pending job of kind `reindex`.
+        media: which of `NearMedia` to compare; all of them when None.
+
+    Returns:
+        Counts of published rows, and of pairs.
+
+    Raises:
+        ForbiddenError: the job's account is not entitled to fuzzy duplicates.
+    """
+    with held_job(job_id) as run:
+        require(run.job.entitlement_snapshot, Feature.FUZZY_DUPLICATES)
+        root_id = run.job.source_root_id
+        indexed = index_root(run, root_id)
+        contents, parts = signed_contents(run, root_id, indexed, media=media or [*NearMedia])
+        pairs = find_near_pairs(job_id, contents, parts)
+        remember_index(job_id, {**recall_index(job_id), "contents": contents, "pairs": pairs})
+        run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
+        refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
+        facts = publish_catalog(job_id, root_id, *refs)
+        facts |= publish_run(job_id, root_id, *refs)
+        facts["near_pairs"] = pairs.rows
         report_job(job_id, facts)
     return facts

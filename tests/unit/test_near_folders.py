@@ -1,18 +1,8 @@
-"""Folder overlap, and calibration by labels."""
+"""Folder overlap."""
 
 import random
 
-import numpy as np
-import pytest
-
 from tasks.dedupe.folders import Relation, folder_overlaps
-from tasks.dedupe.near.calibration import (
-    STRATA,
-    LabeledPair,
-    calibrate,
-    choose_pairs,
-    threshold_for,
-)
 
 
 def tree(**folders: str) -> list[tuple[str, str, int]]:
@@ -83,44 +73,3 @@ def test_the_order_of_files_does_not_matter():
     assert folder_overlaps(files) == folder_overlaps(shuffled)
     assert all(0 < row.share <= 1 for row in folder_overlaps(files))
     assert {row.relation for row in folder_overlaps(files)} <= set(Relation)
-
-
-def test_labels_are_asked_in_every_stratum():
-    rng = np.random.default_rng(0)
-    similarities = np.concatenate([rng.uniform(0.3, 0.6, 5000), rng.uniform(0.6, 1.0, 300)])
-    chosen = choose_pairs(similarities.tolist())
-    assert 90 <= len(chosen) <= 100
-    assert chosen == choose_pairs(similarities.tolist())
-    counts = np.histogram(similarities[chosen], [*STRATA, 1.01])[0]
-    assert counts.min() >= 8
-    assert choose_pairs([0.1, 0.2]) == []
-    assert choose_pairs([0.96]) == [0]
-
-
-def test_calibration_recovers_the_true_precision():
-    rng = np.random.default_rng(1)
-    similarities = np.concatenate([rng.beta(8, 6, 4000), rng.beta(30, 2, 500)])
-    truth = rng.random(len(similarities)) < 1 / (1 + np.exp(-40 * (similarities - 0.85)))
-    rows = calibrate(
-        [
-            LabeledPair(similarity_ratio=float(similarities[n]), is_duplicate=bool(truth[n]))
-            for n in choose_pairs(similarities.tolist(), 160)
-        ],
-        similarities.tolist(),
-    )
-    assert [row.threshold for row in rows] == list(STRATA)
-    for row in rows:
-        accepted = similarities >= row.threshold
-        assert row.pairs == int(accepted.sum())
-        assert row.low - 0.05 <= truth[accepted].mean() <= row.high + 0.05
-    assert threshold_for(rows, 0.8) in {0.85, 0.9}
-    assert threshold_for(rows, 1.0) is None
-
-
-def test_more_unrelated_pairs_lower_the_precision_of_a_low_threshold():
-    labels = [LabeledPair(similarity_ratio=0.55, is_duplicate=False)] * 20
-    labels += [LabeledPair(similarity_ratio=0.97, is_duplicate=True)] * 20
-    small = calibrate(labels, [0.55] * 10 + [0.97] * 100)
-    large = calibrate(labels, [0.55] * 10_000 + [0.97] * 100)
-    assert large[0].precision < 0.1 < small[0].precision
-    assert large[-1].precision == small[-1].precision == pytest.approx(0.976, abs=0.01)

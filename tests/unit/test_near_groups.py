@@ -111,7 +111,7 @@ def rows_of(files, tmp_path: Path, *, decisions=None, options=None, threshold=No
         options=options,
         source_url="file:///x",
         destination_url="file:///x",
-        threshold=threshold,
+        thresholds=dict.fromkeys(NearMedia, threshold) if threshold else None,
         decisions=decisions,
     )
     return to_rows(table, DuplicateRow)

@@ -4,22 +4,27 @@ Pairs are labeled in strata of similarity, for nearly all pairs of a large colle
 everybody knows the answer. With `N_b` pairs of the collection in stratum b, of which `n_b` were
 labeled and `k_b` were duplicates, the expected precision of accepting strata b and above is
 
-    sum(N_b * p_b) / sum(N_b),  p_b = (k_b + 1/2) / (n_b + 1)
+    sum(N_b * p_b) / sum(N_b),  p_b = (k_b + (N_b - n_b) * (k_b + 1/2) / (n_b + 1)) / N_b
 
-(stratified estimator: Cochran 1977, "Sampling Techniques", 5.3; Jeffreys' prior for p_b: Brown,
-Cai, DasGupta 2001, "Interval estimation for a binomial proportion"). Its standard error is the root
-of `sum((N_b / N)^2 p_b (1 - p_b) / (n_b + 2))`.
+(stratified estimator: Cochran 1977, "Sampling Techniques", 5.3; Jeffreys' prior for the pairs that
+nobody labeled: Brown, Cai, DasGupta 2001, "Interval estimation for a binomial proportion"). Its
+standard error is the root of `sum((N_b / N)^2 (1 - n_b / N_b) q_b (1 - q_b) / (n_b + 2))` with the
+prior's share q_b; a stratum that was labeled whole has no error left (Cochran, 2.6).
 """
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from models.domain.near_pairs import Calibration, Label, NearPair
 
 STRATA: tuple[float, ...] = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 """Lower ends of the strata, and the thresholds that are judged."""
 LABELS = 100
 """Pairs to be labeled: the standard error of a precision near 0.9 is then about 0.03."""
+WANTED_PRECISION = 0.95
+"""One wrong pair in twenty, of which a person decides each."""
 _NORMAL_95 = 1.96
 
 
@@ -52,6 +57,36 @@ class Calibrated:
     labeled: int
 
 
+@dataclass(slots=True)
+class _Stratum:
+    """Counts of one stratum: pairs of the collection, of these labeled, of these duplicates."""
+
+    pairs: int = 0
+    labeled: int = 0
+    duplicates: int = 0
+
+    @property
+    def weight(self) -> int:
+        """Pairs it stands for; labels from elsewhere stand at least for themselves."""
+        return max(self.pairs, self.labeled)
+
+    @property
+    def prior_share(self) -> float:
+        """Expected share of duplicates among pairs that nobody labeled."""
+        return (self.duplicates + 0.5) / (self.labeled + 1)
+
+    @property
+    def expected(self) -> float:
+        """Expected duplicates."""
+        return self.duplicates + (self.weight - self.labeled) * self.prior_share
+
+    @property
+    def variance(self) -> float:
+        """Variance of the expected duplicates."""
+        spread = self.prior_share * (1 - self.prior_share) / (self.labeled + 2)
+        return self.weight * (self.weight - self.labeled) * spread
+
+
 def _stratum(similarity: float) -> int:
     return bisect_right(STRATA, similarity) - 1
 
@@ -79,51 +114,101 @@ def choose_pairs(similarities: Sequence[float], count: int = LABELS) -> list[int
     return sorted(chosen)
 
 
+def choose_of_all(pairs: Sequence[NearPair], count: int = LABELS) -> list[NearPair]:
+    """Return which pairs to ask about: as many of each kind as there are, in the order given.
+
+    What a kind has too few pairs for is left to the others.
+    """
+    kinds = _by_kind(pairs)
+    chosen: list[NearPair] = []
+    for rank, members in enumerate(sorted(kinds.values(), key=len)):
+        share = (count - len(chosen)) // (len(kinds) - rank)
+        positions = choose_pairs([pair.similarity_ratio for pair in members], share)
+        chosen += [members[position] for position in positions]
+    return sorted(chosen, key=lambda pair: (pair.media, pair.similarity_ratio, pair.sha256))
+
+
 def calibrate(labels: Sequence[LabeledPair], similarities: Sequence[float]) -> list[Calibrated]:
     """Return what to expect of each threshold, the lowest first.
 
     Args:
-        labels: what a person said.
-        similarities: (n,) of all candidate pairs of the collection.
+        labels: what a person said, each pair once.
+        similarities: (n,) of all candidate pairs of the collection, the labeled ones too.
 
     Returns:
         One row for each of `STRATA` above which pairs were labeled.
     """
-    in_collection, asked, yes = ([0] * len(STRATA) for _ in range(3))
+    strata = [_Stratum() for _ in STRATA]
     for similarity in similarities:
         if similarity >= STRATA[0]:
-            in_collection[_stratum(similarity)] += 1
+            strata[_stratum(similarity)].pairs += 1
     for label in labels:
         if label.similarity_ratio >= STRATA[0]:
-            asked[_stratum(label.similarity_ratio)] += 1
-            yes[_stratum(label.similarity_ratio)] += label.is_duplicate
+            stratum = strata[_stratum(label.similarity_ratio)]
+            stratum.labeled += 1
+            stratum.duplicates += label.is_duplicate
     found: list[Calibrated] = []
     for first, threshold in enumerate(STRATA):
-        strata = range(first, len(STRATA))
-        if not any(asked[b] for b in strata):
+        accepted = strata[first:]
+        if not any(stratum.labeled for stratum in accepted):
             break
-        weights = [in_collection[b] or asked[b] for b in strata]
-        total = sum(weights)
-        shares = [(yes[b] + 0.5) / (asked[b] + 1) for b in strata]
-        precision = sum(w * p for w, p in zip(weights, shares, strict=True)) / total
-        variance = sum(
-            (w / total) ** 2 * p * (1 - p) / (asked[b] + 2)
-            for b, w, p in zip(strata, weights, shares, strict=True)
-        )
-        margin = _NORMAL_95 * math.sqrt(variance)
+        total = sum(stratum.weight for stratum in accepted)
+        precision = sum(stratum.expected for stratum in accepted) / total
+        margin = _NORMAL_95 * math.sqrt(sum(stratum.variance for stratum in accepted)) / total
         found.append(
             Calibrated(
                 threshold=threshold,
-                pairs=sum(in_collection[b] for b in strata),
+                pairs=sum(stratum.pairs for stratum in accepted),
                 precision=precision,
                 low=max(0.0, precision - margin),
                 high=min(1.0, precision + margin),
-                labeled=sum(asked[b] for b in strata),
+                labeled=sum(stratum.labeled for stratum in accepted),
             )
         )
     return found
 
 
 def threshold_for(rows: Sequence[Calibrated], precision: float) -> float | None:
-    """Return the lowest threshold whose interval lies at or above a precision; None: none does."""
-    return next((row.threshold for row in rows if row.low >= precision), None)
+    """Return the lowest threshold from which every one is expected to be as precise; None: none."""
+    lowest = None
+    for row in reversed(rows):
+        if row.precision < precision:
+            break
+        lowest = row.threshold
+    return lowest
+
+
+def calibrated(
+    labels: Sequence[Label], pairs: Sequence[NearPair], precision: float = WANTED_PRECISION
+) -> tuple[Calibration, dict[str, list[Calibrated]]]:
+    """Return what is to be kept for later runs, and the rows of each kind.
+
+    Args:
+        labels: what a person said; of a pair that was labeled twice the last word counts.
+        pairs: those of the collection; labels of other pairs are kept, and count for nothing.
+        precision: wanted of the pairs above a kind's threshold.
+    """
+    said: dict[tuple[str, tuple[str, str]], Label] = {
+        (label.media, label.pair): label for label in labels
+    }
+    rows: dict[str, list[Calibrated]] = {}
+    thresholds: dict[str, float] = {}
+    for media, members in _by_kind(pairs).items():
+        answers = [
+            LabeledPair(similarity_ratio=pair.similarity_ratio, is_duplicate=label.is_duplicate)
+            for pair in members
+            if (label := said.get((media, (pair.sha256, pair.other_sha256)))) is not None
+        ]
+        rows[media] = calibrate(answers, [pair.similarity_ratio for pair in members])
+        threshold = threshold_for(rows[media], precision)
+        if threshold is not None:
+            thresholds[media] = threshold
+    ordered = tuple(said[key] for key in sorted(said))
+    return Calibration(labels=ordered, thresholds=thresholds), rows
+
+
+def _by_kind(pairs: Sequence[NearPair]) -> Mapping[str, list[NearPair]]:
+    kinds: dict[str, list[NearPair]] = {}
+    for pair in pairs:
+        kinds.setdefault(pair.media, []).append(pair)
+    return kinds

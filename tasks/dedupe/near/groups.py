@@ -1,8 +1,8 @@
 """Near groups of a root: one star for each keeper, rows like those of exact groups."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
@@ -10,65 +10,14 @@ from models.domain.decisions import Decisions
 from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.jobs import OrganizeOptions
 from models.domain.keep import Candidate, elect, steps_of
-from models.domain.near import (
-    Content,
-    FilmFrame,
-    NearMedia,
-    PictureView,
-    SoundPrint,
-    TextPrint,
-)
-from models.domain.near_payload import unpack
+from models.domain.near import Content
 from models.domain.placer import Placer
 from models.domain.targets import Target
-from tasks.dedupe.near.columns import blobs, texts
-from tasks.dedupe.near.films import FilmSearch
-from tasks.dedupe.near.pictures import PictureSearch, Views
-from tasks.dedupe.near.sounds import SoundSearch
-from tasks.dedupe.near.stars import Search, Star, find_stars
-from tasks.dedupe.near.texts import TextSearch
+from tasks.dedupe.near.searches import SignatureBatches, searches
+from tasks.dedupe.near.stars import Star, find_stars
 from tasks.dedupe.standing import Standings
 from warehouse.schemas.arrow import to_rows, to_table
 from warehouse.schemas.files import find_table_units, sorted_files
-
-SignatureBatches = Callable[[], Iterable[pa.RecordBatch]]
-"""Returns all rows of `Signature` anew; it is called once for each kind."""
-
-
-class _Searched(Search, Protocol):
-    contents: list[str]
-
-
-def _batches(signatures: SignatureBatches, row_type: type) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one kind of signature."""
-    for batch in signatures():
-        rows = [
-            row
-            for sha256, payload in zip(texts(batch, "sha256"), blobs(batch, "payload"), strict=True)
-            for row in unpack(payload, sha256)
-            if isinstance(row, row_type)
-        ]
-        if rows:
-            yield from to_table(rows, row_type).to_batches()
-
-
-def _searches(
-    signatures: SignatureBatches, scratch: Path, threshold: float | None, workers: int
-) -> Iterator[tuple[TruthClass, str, _Searched]]:
-    """Yield one search for each kind; each is done with before the next is made."""
-    views = Views(_batches(signatures, PictureView), scratch)
-    if views.contents:
-        pictures = PictureSearch(views, threshold=threshold, workers=workers)
-        yield TruthClass.PERCEPTUAL, NearMedia.IMAGE, pictures
-    films = FilmSearch(_batches(signatures, FilmFrame), threshold=threshold, workers=workers)
-    yield TruthClass.PERCEPTUAL, NearMedia.VIDEO, films
-    sounds = SoundSearch(_batches(signatures, SoundPrint), threshold=threshold)
-    yield TruthClass.PERCEPTUAL, NearMedia.AUDIO, sounds
-    yield (
-        TruthClass.TEXTUAL,
-        NearMedia.DOCUMENT,
-        TextSearch(_batches(signatures, TextPrint), scratch, threshold=threshold),
-    )
 
 
 class _Members:
@@ -128,7 +77,7 @@ def near_groups(
     source_url: str,
     destination_url: str,
     target: Target | None = None,
-    threshold: float | None = None,
+    thresholds: Mapping[str, float] | None = None,
     decisions: Decisions | None = None,
     workers: int = 1,
 ) -> pa.Table:
@@ -146,7 +95,8 @@ def near_groups(
         source_url: canonical URL of the root.
         destination_url: canonical URL of where the job puts files.
         target: how that place compares names.
-        threshold: smallest similarity ratio; each kind's own, by the collection's size, when None.
+        thresholds: smallest similarity ratio by `NearMedia`; a kind without one has its own, by
+            the collection's size.
         decisions: what people decided.
         workers: threads.
 
@@ -161,7 +111,7 @@ def near_groups(
     listed = to_rows(contents, Content)
     members = _Members(files, listed, options, placer, decisions or Decisions())
     rows: list[DuplicateRow] = []
-    for truth_class, media, search in _searches(signatures, scratch, threshold, workers):
+    for truth_class, media, search in searches(signatures, scratch, thresholds or {}, workers):
         names = search.contents
         order = sorted(range(len(names)), key=lambda n: members.rank(names[n]))
 

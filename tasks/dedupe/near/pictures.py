@@ -13,7 +13,7 @@ from tasks.dedupe.near.columns import blobs, numbers, texts
 from tasks.dedupe.near.hamming import matches_within
 from tasks.dedupe.near.registration import is_print, shared_detail
 from tasks.dedupe.near.stars import Proof
-from tasks.dedupe.near.thresholds import PRINT_THRESHOLD, picture_radius, picture_threshold
+from tasks.dedupe.near.thresholds import PRINT_WEIGHT, picture_radius, picture_threshold
 
 CANDIDATE_LIMIT = 20_000_000
 """Candidates kept at most, 16 bytes each and as much again while they are sorted; past it, the
@@ -102,7 +102,6 @@ class PictureSearch:
         contents: SHA-256 of each content, ascending.
         radius: bits in which candidates were looked for.
         threshold: detail that two pictures must share.
-        print_threshold: detail that two pictures of print must share.
         candidates: entries found: views that may show what a bucket of views shows.
     """
 
@@ -136,9 +135,6 @@ class PictureSearch:
             entries = self._entries(buckets, workers)
         self.candidates = len(entries)
         self.threshold = picture_threshold(self.candidates) if threshold is None else threshold
-        self.print_threshold = (
-            max(PRINT_THRESHOLD, self.threshold) if threshold is None else threshold
-        )
         self._by_row = _Table(entries, "row", len(views.content_of))
         self._by_bucket = _Table(entries, "bucket", len(buckets))
 
@@ -183,16 +179,18 @@ class PictureSearch:
         for other, placements in sorted(tries.items()):
             placements.sort()
             detail = self._shared_detail(placements)
-            if detail >= self.threshold and self._is_enough(detail, content, other):
+            if detail >= self.threshold:
+                ratio = self._likeness(detail, content, other)
                 words = f"{detail:.0%} of the fine detail is the same after aligning them"
-                yield Proof(other, round(detail, 4), placements[0][0], words)
+                if ratio >= self.threshold:
+                    yield Proof(other, round(ratio, 4), placements[0][0], words)
 
-    def _is_enough(self, detail: float, one: int, two: int) -> bool:
-        """Return whether two pictures are not both print that differs somewhere."""
-        if detail >= self.print_threshold:
-            return True
+    def _likeness(self, detail: float, one: int, two: int) -> float:
+        """Return the similarity ratio of two pictures; print that differs somewhere has less."""
         rows = (self.views.rows_of(content)[0] for content in (one, two))
-        return not all(is_print(self.views.thumb(row)) for row in rows)
+        if all(is_print(self.views.thumb(row)) for row in rows):
+            return max(0.0, 1 - PRINT_WEIGHT * (1 - detail))
+        return detail
 
     def _shared_detail(self, placements: list[tuple[int, int, int, int]]) -> float:
         best = 0.0

@@ -31,10 +31,12 @@ SAMPLED = 1500
 PICTURE_FLOOR = 0.85
 """Between the lowest copy of 12 kinds (first percentile 0.88) and the highest of 800 pairs of
 different pictures with close hashes (0.80: two white shirts on red)."""
-PRINT_THRESHOLD = 0.98
-"""For two pictures of print (`registration.is_print`): different pages share up to 0.90, forms
-filled in differently 0.95 in the median and 0.975 in 19 of 20, two screenshots one cell apart 0.95;
-copies of pages 0.997 in the median and 0.974 in 19 of 20."""
+PRINT_WEIGHT = 7.5
+"""How often what two pictures of print (`registration.is_print`) do not share counts, for little
+of a page is print. Different pages of text share up to 0.90 of their detail, forms filled in
+differently 0.95 in the median and 0.975 in 19 of 20, two screenshots one cell apart 0.95; copies of
+pages 0.997 in the median and 0.974 in 19 of 20. The floor of pictures, 0.85, stands for 0.98 here.
+"""
 _UNRELATED_MEAN = 0.365
 _UNRELATED_DEVIATION = 0.213
 """Fisher-transformed detail of unrelated candidates: 223 pairs of 200 photos of clothes on plain
