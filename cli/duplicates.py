@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import decisions
+from cli.archives import archives
 from cli.calibrate import calibrate
 from cli.folders import folders
 from cli.following import followed
@@ -181,5 +182,6 @@ def register(app: typer.Typer) -> None:
     group.command("folders")(folders)
     group.command("calibrate")(calibrate)
     group.command("merge")(merge)
+    group.command("archives")(archives)
     decisions.register(group)
     app.add_typer(group, name="duplicates")

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         default=None,
         description="Taxonomy in YAML; `taxonomy.yaml` in `home`, or the one that comes along.",
     )
+    archive_cpu_s: int = Field(
+        default=300, ge=1, description="CPU seconds a child may use to look into one archive."
+    )
     models_folder: Path | None = Field(
         default=None, description="Where learned models are kept; `<home>/models` when unset."
     )

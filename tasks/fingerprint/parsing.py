@@ -24,6 +24,7 @@ _PARSERS = {
     "zip": "tasks.fingerprint.packages",
     "ole": "tasks.fingerprint.packages",
     "mail": "tasks.fingerprint.mail",
+    "archive": "tasks.fingerprint.archives",
     "near_image": "tasks.fingerprint.perceptual.reading",
     "near_audio": "tasks.fingerprint.perceptual.reading",
     "near_video": "tasks.fingerprint.perceptual.reading",

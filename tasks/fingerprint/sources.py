@@ -12,6 +12,9 @@ BLOCK_BYTES = 256 * 1024
 FETCH_LIMIT_BYTES = 64 * 1024 * 1024
 """What one file may fetch: indexes of containers (`moov`, central directories) are far smaller."""
 
+STREAMED_STRETCHES = 8
+"""Blocks kept while a file is streamed: enough for a reader that goes back by a header or two."""
+
 
 class TooMuchError(OSError):
     """A parser wants more of a large file than it may have."""
@@ -37,6 +40,8 @@ class FetchedFile(io.RawIOBase):
         self._here = (blob_at, blob)
         self._at = 0
         self._fetched = 0
+        self._limit = FETCH_LIMIT_BYTES
+        self._most_stretches: int | None = None
         self.is_whole = len(blob) == size_bytes
 
     def opened(self) -> BinaryIO:
@@ -45,6 +50,15 @@ class FetchedFile(io.RawIOBase):
             return io.BytesIO(self._here[1])
         self._at = 0
         return cast("BinaryIO", io.BufferedReader(self, buffer_size=BLOCK_BYTES))
+
+    def streamed(self, limit_bytes: int) -> BinaryIO:
+        """Return a reader at the start for a parser that goes through all of a large file.
+
+        Args:
+            limit_bytes: what it may fetch; of that only the last few stretches are kept.
+        """
+        self._limit, self._most_stretches = limit_bytes, STREAMED_STRETCHES
+        return self.opened()
 
     def content(self) -> bytes:
         """Return all bytes.
@@ -91,12 +105,14 @@ class FetchedFile(io.RawIOBase):
         block = offset // BLOCK_BYTES * BLOCK_BYTES
         if block not in self._stretches:
             self._stretches[block] = self._fetch(block, min(BLOCK_BYTES, self._size - block))
+            if self._most_stretches is not None and len(self._stretches) > self._most_stretches:
+                del self._stretches[next(iter(self._stretches))]
         found = self._stretches[block]
         return bytes(found[offset - block : offset - block + count])
 
     def _fetch(self, offset: int, count: int) -> bytes:
         self._fetched += count
-        if self._channel is None or self._fetched > FETCH_LIMIT_BYTES:
+        if self._channel is None or self._fetched > self._limit:
             raise TooMuchError("parsing it would read too much of a large file")
         wire.send(self._channel, {"read": [offset, count]})
         answer = wire.receive(self._channel)
