@@ -7,7 +7,17 @@ from typing import Annotated
 import structlog
 import typer
 
-from cli import duplicates, jobs, maintenance, models, organize, sql, stack, taxonomy
+from cli import (
+    duplicates,
+    jobs,
+    maintenance,
+    models,
+    organize,
+    sql,
+    stack,
+    taxonomy,
+    warehouse,
+)
 
 app = typer.Typer(
     name="fileorganizer",
@@ -23,7 +33,7 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 broken, 2 the request is wrong, 3 conflict, 4 busy.",
 )
 
-for module in (organize, jobs, duplicates, taxonomy, models, maintenance, sql, stack):
+for module in (organize, jobs, duplicates, taxonomy, models, maintenance, sql, warehouse, stack):
     module.register(app)
 
 

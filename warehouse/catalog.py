@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from models.domain.warehouse_daily import KpiDaily
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.tables import TABLES
 
@@ -35,6 +36,24 @@ _VIEWS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
 }
 """Views of their own: what they come from, what they say, the columns they leave out."""
+
+_MARTS: tuple[tuple[str, type], ...] = (("kpi_daily", KpiDaily),)
+"""Views that count: their names and the rows they give."""
+
+FUNCTIONS: tuple[tuple[str, str], ...] = (
+    (
+        "files_at(moment)",
+        "The files there were at a moment (`'2026-03-01'`), with the columns of `files`.",
+    ),
+    (
+        "files_after(run_id)",
+        "The files there were when a run had been published, whatever came later.",
+    ),
+)
+"""Table functions: how they are called, and what they give."""
+
+_STATEMENTS = ("views.sql", "marts.sql")
+"""Files of statements, in their order; the other files are queries by name."""
 
 _HEADING = "\n## Tables\n\n"
 """Below it, the documentation is generated."""
@@ -87,12 +106,16 @@ def _columns(name: str, row: type) -> tuple[ColumnDoc, ...]:
     return (*own, *added)
 
 
+def _first_line(row: type) -> str:
+    return (row.__doc__ or "").strip().splitlines()[0]
+
+
 def table_docs() -> tuple[TableDoc, ...]:
-    """Return all tables and views, views first, each with its columns in order."""
+    """Return all tables and views, views and marts first, each with its columns in order."""
     tables = {
         table.name: TableDoc(
             name=table.name,
-            doc=(table.row.__doc__ or "").strip().splitlines()[0],
+            doc=_first_line(table.row),
             columns=_columns(table.name, table.row),
         )
         for table in TABLES
@@ -105,12 +128,17 @@ def table_docs() -> tuple[TableDoc, ...]:
         )
         for name, (source, doc, without) in _VIEWS.items()
     ]
-    return (*views, *tables.values())
+    marts = [
+        TableDoc(name=name, doc=_first_line(row), columns=_columns(name, row))
+        for name, row in _MARTS
+    ]
+    return (*views, *marts, *tables.values())
 
 
 def views_sql() -> str:
-    """Return the statements that make the views."""
-    return files("warehouse.queries").joinpath("views.sql").read_text("utf-8")
+    """Return the statements that make the views and functions."""
+    folder = files("warehouse.queries")
+    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in _STATEMENTS)
 
 
 def named_queries() -> dict[str, NamedQuery]:
@@ -118,7 +146,7 @@ def named_queries() -> dict[str, NamedQuery]:
     found: dict[str, NamedQuery] = {}
     for file in sorted(files("warehouse.queries").iterdir(), key=lambda each: each.name):
         name = file.name.removesuffix(".sql")
-        if name in {file.name, "views"}:
+        if name == file.name or file.name in _STATEMENTS:
             continue
         text = file.read_text("utf-8")
         doc = " ".join(line[2:].strip() for line in text.splitlines() if line.startswith("--"))
@@ -142,7 +170,9 @@ def describe() -> str:
             for c in table.columns
         ]
         lines.append("")
-    lines += ["### Queries by name", "", "| query | what it tells |", "|---|---|"]
+    lines += ["### Functions", "", "| function | what it gives |", "|---|---|"]
+    lines += [f"| `{call}` | {doc} |" for call, doc in FUNCTIONS]
+    lines += ["", "### Queries by name", "", "| query | what it tells |", "|---|---|"]
     lines += [f"| `{query.name}` | {query.doc} |" for query in named_queries().values()]
     return "\n".join(lines) + "\n"
 

@@ -138,8 +138,8 @@ class FactEvent(RunRow):
 class PublishedRun(RunRow):
     """The commit marker: a run's rows are seen when, and only when, it says `published`."""
 
-    kind: str = column("Which flow the run belongs to, a `JobKind`.")
-    root_id: str = column("Source root of the run.")
+    kind: str = column("Which flow the run belongs to: that of its job, or `daily`.")
+    root_id: str = column("Source root of the run; empty for a day.")
     status: str = column("What became of its rows, a `RunStatus`.")
     expectations_count: int = column("Expectations that judged it.")
     rows_count: int = column("Rows it wrote, all tables together.")

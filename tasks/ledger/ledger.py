@@ -6,6 +6,7 @@ from typing import Self
 from models.domain.errors import BusyError
 from models.settings import Settings
 from tasks.ledger.catalog import Catalog
+from tasks.ledger.daily import Daily
 from tasks.ledger.decisions import Decided
 from tasks.ledger.duplicates import Duplicates
 from tasks.ledger.journal import Journal
@@ -14,7 +15,7 @@ from tasks.ledger.leases import Leases
 from tasks.ledger.plans import Plans
 
 
-class Ledger(Plans, Leases, Journal, Catalog, Duplicates, Decided, Labels):
+class Ledger(Plans, Leases, Journal, Catalog, Duplicates, Decided, Labels, Daily):
     """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 
     Every method is one transaction and may be called from any thread; connections come from this

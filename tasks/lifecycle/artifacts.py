@@ -31,15 +31,15 @@ def job_table(job_id: str, facts: dict[str, Any]) -> None:
     )
 
 
-def counts_table(what: str, results: dict[str, Any]) -> None:
-    """Publish counts by root, one row a root."""
+def counts_table(what: str, results: dict[str, Any], *, by: str = "root") -> None:
+    """Publish counts by root, or by something else, one row each."""
     from prefect.artifacts import create_table_artifact
 
     rows = [
-        {"root": root_id, **(facts if isinstance(facts, dict) else {"result": facts})}
+        {by: root_id, **(facts if isinstance(facts, dict) else {"result": facts})}
         for root_id, facts in results.items()
     ]
-    create_table_artifact(key=what, table=rows, description=f"{what}, by root")
+    create_table_artifact(key=what, table=rows, description=f"{what}, by {by}")
 
 
 class ProgressArtifact:

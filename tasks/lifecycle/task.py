@@ -177,6 +177,6 @@ def recall_index(job_id: str) -> dict[str, TableRef]:
     return {name: TableRef(**ref) for name, ref in json.loads(text).items()}
 
 
-def report_counts(what: str, results: dict[str, Any]) -> None:
-    """Publish counts by root as a table artifact of the current run."""
-    artifacts.counts_table(what, results)
+def report_counts(what: str, results: dict[str, Any], *, by: str = "root") -> None:
+    """Publish counts by root, or by something else, as a table artifact of the current run."""
+    artifacts.counts_table(what, results, by=by)

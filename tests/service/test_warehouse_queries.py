@@ -34,6 +34,12 @@ def lake(tmp_path):
     return lake
 
 
+def given(query, value):
+    return dict.fromkeys(query.parameters, value) | {
+        name: "2026-03-01" for name in query.parameters if name == "moment"
+    }
+
+
 def second_run(lake, *, without_duplicates=False):
     """A later run in which file 0 grew, file 1 is gone and file 9 is new."""
     later = START + timedelta(days=1)
@@ -64,7 +70,7 @@ def test_an_empty_warehouse_answers_with_no_rows(tmp_path):
     for table in table_docs():
         assert ask(empty, f"FROM {table.name}").rows == ()
     for query in named_queries().values():
-        assert ask(empty, query.sql, parameters=dict.fromkeys(query.parameters, "x")).rows == ()
+        assert ask(empty, query.sql, parameters=given(query, "x")).rows == ()
     assert not (tmp_path / "none").exists()
 
 
@@ -81,6 +87,32 @@ def test_the_history_of_a_path_is_told(lake):
         for row in (dict(zip(gone.columns, values, strict=True)) for values in gone.rows)
     ]
     assert told == [(START + timedelta(days=1), False, False), (None, True, True)]
+
+
+def test_a_root_is_told_as_it_was(lake):
+    publish(lake, second_run(lake), sound(lake))
+    first = tuple((f"in/{n}.jpg", 10 + n) for n in range(5))
+    at = "SELECT key, size_bytes FROM files_at($moment) ORDER BY key"
+    assert ask(lake, at, parameters={"moment": "2026-01-31 22:59:59"}).rows == ()
+    assert ask(lake, at, parameters={"moment": "2026-01-31 23:00:00"}).rows == first
+    assert ask(lake, at, parameters={"moment": "2026-02-01"}).rows == first
+    now = ask(lake, "SELECT key, size_bytes FROM files ORDER BY key").rows
+    assert ask(lake, at, parameters={"moment": "2026-03-01"}).rows == now
+    after = "SELECT key, size_bytes FROM files_after($run) ORDER BY key"
+    assert ask(lake, after, parameters={"run": "run-1"}).rows == first
+    assert ask(lake, after, parameters={"run": "run-2"}).rows == now
+    assert ask(lake, after, parameters={"run": "none"}).rows == ()
+    named = named_queries()["root_at_a_moment"]
+    parameters = {"root_id": "root", "moment": "2026-02-01"}
+    assert len(ask(lake, named.sql, parameters=parameters).rows) == 5
+
+
+def test_functions_have_the_columns_of_files(lake):
+    with connect(lake) as connection:
+        columns = {c[0] for c in connection.execute("FROM files").description}
+        for call in ("files_at('2026-03-01')", "files_after('run-1')"):
+            found = connection.execute(f"FROM {call}").description
+            assert {c[0] for c in found} == columns
 
 
 def test_a_run_that_is_not_marked_is_not_seen(lake):
@@ -105,7 +137,7 @@ def test_duplicates_are_those_of_the_newest_run(lake):
 
 def test_named_queries_answer(lake):
     answers = {
-        name: ask(lake, query.sql, parameters=dict.fromkeys(query.parameters, "run-1")).rows
+        name: ask(lake, query.sql, parameters=given(query, "run-1")).rows
         for name, query in named_queries().items()
     }
     assert answers["space_by_category"] == (("Photos", 5, 60, 100.0),)
@@ -174,7 +206,7 @@ def test_every_door_but_the_views_is_shut(lake, attempt, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("query", "error", "says"),
     [
-        ("SELECT * FROM filez", InvalidError, "There are: files, duplicates, dim_file"),
+        ("SELECT * FROM filez", InvalidError, "There are: files, duplicates, kpi_daily, dim_file"),
         ("SELECT nme FROM files", InvalidError, "nme"),
         ("SELEC 1", InvalidError, "syntax error"),
         ("SELECT 1; SELECT 2", InvalidError, "one query at a time; this is 2"),

@@ -33,11 +33,12 @@ _PATTERNS: dict[str, str] = {
     "sha256": r"^[0-9a-f]{64}$",
     "md5": r"^[0-9a-f]{32}$",
     "month": r"^\d{4}-(0[1-9]|1[0-2])$",
+    "day": r"^\d{4}-\d{2}-\d{2}$",
     "captured_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}",
 }
 """Forms the descriptions promise."""
 
-_COUNTED = ("_bytes", "_count")
+_COUNTED = ("_bytes", "_count", "_cents")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

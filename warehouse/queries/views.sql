@@ -42,3 +42,11 @@ WHERE (root_id, run_id) IN (
     )
     GROUP BY root_id
 );
+
+CREATE VIEW fact_day AS FROM _fact_day;
+
+CREATE VIEW fact_usage_daily AS FROM _fact_usage_daily;
+
+CREATE VIEW fact_subscription AS FROM _fact_subscription;
+
+CREATE VIEW fact_job_end AS FROM _fact_job_end;

@@ -1,16 +1,17 @@
 """Publishing a run: append its rows, judge them where they lie, then one commit shows them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from models.domain.errors import BrokenError
 from models.domain.table_refs import TableRef
+from models.domain.warehouse_daily import DAILY
 from models.domain.warehouse_rows import PublishedRun, RunRow, RunStatus
 from warehouse.schemas.arrow import to_rows, to_table
-from warehouse.schemas.tables import DATA_TABLES, PUBLISHED_RUNS
+from warehouse.schemas.tables import DATA_TABLES, PUBLISHED_RUNS, WarehouseTable, tables_of
 from warehouse.store.delta import Warehouse
 from warehouse.store.parts import Lake
 
@@ -70,7 +71,7 @@ def append_run(
     """
     warehouse = Warehouse(lake)
     appended: dict[str, int] = {}
-    for table in DATA_TABLES:
+    for table in tables_of(run.kind):
         ref = run.tables.get(table.name)
         if ref is not None:
             on_step(f"append {table.name}")
@@ -78,10 +79,12 @@ def append_run(
     return appended
 
 
-def rows_at_rest(lake: Lake, run_id: str) -> dict[str, pa.Table]:
+def rows_at_rest(
+    lake: Lake, run_id: str, tables: Sequence[WarehouseTable] = DATA_TABLES
+) -> dict[str, pa.Table]:
     """Return a run's rows as the warehouse has them, by table, published or not."""
     warehouse = Warehouse(lake)
-    return {table.name: warehouse.rows_of(table, run_id=run_id) for table in DATA_TABLES}
+    return {table.name: warehouse.rows_of(table, run_id=run_id) for table in tables}
 
 
 def settled(lake: Lake, run_id: str) -> PublishedRun | None:
@@ -104,12 +107,13 @@ def settle_run(
     Raises:
         BusyError: others commit without end.
     """
-    job = to_rows(lake.read(run.tables["fact_job"]), RunRow)[0]
+    stamped = run.tables["fact_day" if run.kind == DAILY else "fact_job"]
+    stamp = to_rows(lake.read(stamped), RunRow)[0]
     counts = {name: ref.rows for name, ref in sorted(run.tables.items())}
     marker = PublishedRun(
         run_id=run.run_id,
-        recorded_at=job.recorded_at,
-        month=job.month,
+        recorded_at=stamp.recorded_at,
+        month=stamp.month,
         kind=run.kind,
         root_id=run.root_id,
         status=RunStatus.QUARANTINED if verdict.failures else RunStatus.PUBLISHED,
