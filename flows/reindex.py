@@ -8,15 +8,9 @@ from flows.batches import threads
 from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
 from flows.indexing import index_root
+from flows.roots import each_root
 from models.domain.jobs import JobKind
-from tasks.lifecycle.task import (
-    cancel_from_prefect,
-    held_job,
-    job_for_root,
-    report_job,
-    roots_to_visit,
-    run_name,
-)
+from tasks.lifecycle.task import cancel_from_prefect, held_job, report_job, run_name
 from tasks.publish.task import publish_catalog, publish_run
 
 
@@ -58,12 +52,4 @@ def reindex(root_id: str | None = None, job_id: str | None = None) -> dict[str, 
     """
     if job_id is not None:
         return reindex_root(job_id)
-    results: dict[str, Any] = {}
-    for each in roots_to_visit(root_id):
-        state = reindex_root(job_for_root(JobKind.REINDEX, each), return_state=True)
-        results[each] = (
-            state.result(raise_on_failure=False)
-            if state.is_completed()
-            else {"error": state.message}
-        )
-    return results
+    return each_root(reindex_root, JobKind.REINDEX, root_id)

@@ -7,15 +7,14 @@ from prefect import flow
 from flows.batches import run_window, threads, width
 from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
+from flows.roots import each_root
 from models.domain.jobs import JobKind, JobStatus
 from models.settings import Settings
 from tasks.lifecycle.task import (
     batch_ranges,
     cancel_from_prefect,
     held_job,
-    job_for_root,
     report_job,
-    roots_to_visit,
     run_name,
 )
 from tasks.verify.task import files_to_verify, summarize_verification, verify_batch
@@ -87,12 +86,4 @@ def verify(root_id: str | None = None, job_id: str | None = None) -> dict[str, A
     """
     if job_id is not None:
         return verify_root(job_id)
-    results: dict[str, Any] = {}
-    for each in roots_to_visit(root_id):
-        state = verify_root(job_for_root(JobKind.VERIFY, each), return_state=True)
-        results[each] = (
-            state.result(raise_on_failure=False)
-            if state.is_completed()
-            else {"error": state.message}
-        )
-    return results
+    return each_root(verify_root, JobKind.VERIFY, root_id)

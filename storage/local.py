@@ -45,6 +45,11 @@ class LocalStore(Store):
         self._names = NameRules(self._folders, self._syscalls)
 
     @property
+    def folders(self) -> Folders:
+        """The folders below the root, for a rename to another root."""
+        return self._folders
+
+    @property
     def folds_case(self) -> bool:
         """Whether `a` and `A` are one name here; found out once, without writing."""
         return self._names.folds_case
@@ -212,6 +217,30 @@ class LocalStore(Store):
     def rename(self, source_key: str, key: str, *, version: str) -> str:
         """Move a file by `renameat2(RENAME_NOREPLACE)`; see `Store.rename`."""
         return self._renaming.rename(check_writable(source_key), check_writable(key), version)
+
+    def can_adopt(self, source: Store) -> bool:
+        """Return whether both roots are on one file system; see `Store.can_adopt`."""
+        if source is self or not isinstance(source, LocalStore):
+            return super().can_adopt(source)
+        try:
+            return self.can_rename and source.can_rename and self.device() == source.device()
+        except (MissingError, OSError):
+            return False
+
+    def device(self) -> int:
+        """Return the number of the root's file system.
+
+        Raises:
+            MissingError: the root is gone.
+        """
+        return self._syscalls.fstat(self._folders.root()).st_dev
+
+    def adopt(self, source: Store, source_key: str, key: str, *, version: str) -> str:
+        """Move a file here by `renameat2(RENAME_NOREPLACE)`; see `Store.adopt`."""
+        if source is self or not isinstance(source, LocalStore):
+            return super().adopt(source, source_key, key, version=version)
+        renaming = Renaming(self._folders, self._syscalls, source=source.folders)
+        return renaming.rename(check_writable(source_key), check_writable(key), version)
 
     def delete(self, key: str, *, version: str) -> None:
         """Remove a file if it is still that version; see `Store.delete`."""

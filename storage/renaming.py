@@ -1,4 +1,4 @@
-"""Moving files within one local root, atomically and without overwriting."""
+"""Moving files on one file system, within a root or between two, atomically, never overwriting."""
 
 import errno
 import os
@@ -16,18 +16,27 @@ _UNRENAMABLE = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP
 
 
 class Renaming:
-    """Renames below one root; in a batch a few system calls each."""
+    """Renames to below a root; in a batch a few system calls each.
 
-    def __init__(self, folders: Folders, syscalls: Syscalls) -> None:
+    Args:
+        folders: of the root where files go.
+        syscalls: the operating system.
+        source: of the root that files come from; the same one unless given.
+    """
+
+    def __init__(
+        self, folders: Folders, syscalls: Syscalls, *, source: Folders | None = None
+    ) -> None:
         self._folders = folders
         self._syscalls = syscalls
+        self._source = source or folders
 
     def rename(self, source_key: str, key: str, version: str) -> str:
         """Return the version of a file moved, now or by an earlier, interrupted call."""
         source_folder, source_name = split_key(source_key)
         folder, name = split_key(key)
         try:
-            source_fd = self._folders.hold(source_folder)
+            source_fd = self._source.hold(source_folder)
         except (FileNotFoundError, NotADirectoryError) as error:
             return self._renamed_before(source_key, key, version, error)
         except OSError as error:
@@ -40,8 +49,8 @@ class Renaming:
             try:
                 self._publish_name(source_name, name, facts, dir_fd=source_fd, new_dir_fd=fd)
                 self._folders.changed(folder, fd)
-                if folder != source_folder:
-                    self._folders.changed(source_folder, source_fd)
+                if folder != source_folder or self._source is not self._folders:
+                    self._source.changed(source_folder, source_fd)
                 return version_of(self._syscalls.stat(name, dir_fd=fd))
             finally:
                 self._folders.drop(fd)
@@ -50,7 +59,7 @@ class Renaming:
         except OSError as error:
             raise translated(error, key) from error
         finally:
-            self._folders.drop(source_fd)
+            self._source.drop(source_fd)
 
     def _publish_name(
         self, name: str, new_name: str, facts: os.stat_result, *, dir_fd: int, new_dir_fd: int
@@ -105,11 +114,11 @@ class Renaming:
         """
         above, name = split_key(source_key)
         try:
-            fd = self._folders.hold(above)
+            fd = self._source.hold(above)
             try:
                 self._syscalls.stat(name, dir_fd=fd)
             finally:
-                self._folders.drop(fd)
+                self._source.drop(fd)
         except OSError:
             return
         self._folders.forget(folder)
@@ -117,13 +126,13 @@ class Renaming:
 
     def _changed_if_there(self, folder: str) -> None:
         try:
-            fd = self._folders.hold(folder)
+            fd = self._source.hold(folder)
         except (FileNotFoundError, NotADirectoryError):
             return
         try:
-            self._folders.changed(folder, fd)
+            self._source.changed(folder, fd)
         finally:
-            self._folders.drop(fd)
+            self._source.drop(fd)
 
 
 def regular(facts: os.stat_result, key: str) -> os.stat_result:

@@ -279,6 +279,24 @@ class Store(ABC):
             RenameUnsupportedError: not these two keys, or not in this store; receive and delete.
         """
 
+    def can_adopt(self, source: "Store") -> bool:
+        """Return whether files of another root may come here by `adopt`; of this one by `rename`.
+
+        A file may still turn out to lie on another file system, which `adopt` then says.
+        """
+        return source is self and self.can_rename
+
+    def adopt(self, source: "Store", source_key: str, key: str, *, version: str) -> str:
+        """Move a file here from another root, as `rename` does within one; return its version.
+
+        Raises:
+            RenameUnsupportedError: not from that root; receive and delete.
+            ExistsError, StaleError, MissingError: see `rename`.
+        """
+        if source is self:
+            return self.rename(source_key, key, version=version)
+        raise RenameUnsupportedError(f"{source.url} and {self.url} share no file system")
+
     @abstractmethod
     def delete(self, key: str, *, version: str) -> None:
         """Remove a file, only if it still is that version.

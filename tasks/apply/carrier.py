@@ -10,6 +10,7 @@ from tasks.apply import evidence
 from tasks.apply.evidence import RootGoneError
 from tasks.apply.planned import trash_key
 from tasks.apply.transfer import Transfer, outcome_of
+from tasks.apply.units import destination_of, source_of
 
 
 class Carrier(Transfer):
@@ -106,7 +107,7 @@ class Carrier(Transfer):
         elif not is_source_there and self.may_rename(operation):
             version = evidence.holds(store, key, operation)
             if version is not None:
-                self._carry(store, operation, key, operation.source_key, version)
+                self._carry(operation, destination_of(operation), source_of(operation), version)
         store.abandon(operation.mark)
 
     def _trash(self, operation: Operation) -> Outcome:
@@ -132,8 +133,7 @@ class Carrier(Transfer):
         try:
             keeper = evidence.find_keeper(self.stores, operation)
         except ConflictError:
-            store, key = self._source(operation), operation.destination_key
-            self._carry(store, operation, key, operation.source_key, version)
+            self._carry(operation, destination_of(operation), source_of(operation), version)
             raise
         return replace(outcome, receipt=evidence.receipt_of(operation, version, keeper))
 
@@ -176,7 +176,8 @@ class Carrier(Transfer):
         else:
             # Where even the trash is taken it stays: nothing is lost, and the outcome tells.
             with contextlib.suppress(ExistsError):
-                self._carry(store, operation, key, trash_key(operation.job_id, key), version)
+                trash = (operation.destination_url, trash_key(operation.job_id, key))
+                self._carry(operation, destination_of(operation), trash, version)
 
     def _recheck(self, operation: Operation, *, is_source_there: bool) -> str:
         """Return the destination's version; it must have the content while the source goes."""

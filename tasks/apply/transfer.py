@@ -10,7 +10,7 @@ from models.domain.plans import Action
 from storage.store import RenameUnsupportedError, Store
 from tasks.apply import evidence
 from tasks.apply.evidence import GrowingError
-from tasks.apply.units import Place, destination_place, source_place
+from tasks.apply.units import Address, Place, destination_place, source_place
 
 
 class Transfer:
@@ -23,6 +23,7 @@ class Transfer:
     def __init__(self, stores: Mapping[str, Store]) -> None:
         self.stores = stores
         self._arrivals: dict[Place, set[tuple[int, str]]] = {}
+        self._adopts: dict[tuple[str, str], bool] = {}
 
     def expect(self, operations: Sequence[Operation]) -> None:
         """Learn what the job brings where, so that a newcomer is not taken for a changed source.
@@ -37,12 +38,14 @@ class Transfer:
 
     def may_rename(self, operation: Operation) -> bool:
         """Return whether the operation may be one atomic step of the storage."""
-        is_one_root = operation.source_url == operation.destination_url
-        return (
-            operation.action != Action.COPY
-            and is_one_root
-            and self.stores[operation.source_url].can_rename
-        )
+        if operation.action == Action.COPY:
+            return False
+        pair = (operation.source_url, operation.destination_url)
+        found = self._adopts.get(pair)
+        if found is None:  # asked once a pair: it costs two system calls, a rename costs five
+            target, source = self.stores[pair[1]], self.stores[pair[0]]
+            found = self._adopts[pair] = target.can_adopt(source)
+        return found
 
     def _source(self, operation: Operation) -> Store:
         return self.stores[operation.source_url]
@@ -84,15 +87,15 @@ class Transfer:
         return outcome_of(operation, OperationState.COPIED, version, operation.receipt)
 
     def _rename(self, operation: Operation) -> Outcome:
-        """Rename within a root; a version that differs is believed only after a full read."""
-        store = self._source(operation)
-        source, destination = operation.source_key, operation.destination_key
+        """Rename on one file system; a version that differs is believed only after a full read."""
+        source, target = self._source(operation), self.stores[operation.destination_url]
+        keys = (operation.source_key, operation.destination_key)
         try:
-            new = store.rename(source, destination, version=operation.version)
+            new = target.adopt(source, *keys, version=operation.version)
         except StaleError:
             version = self._confirmed_version(operation)
             try:
-                new = store.rename(source, destination, version=version)
+                new = target.adopt(source, *keys, version=version)
             except StaleError as error:
                 raise GrowingError("the file is still being written") from error
         return outcome_of(operation, OperationState.DONE, new, operation.receipt)
@@ -132,16 +135,23 @@ class Transfer:
         state = OperationState.DONE if is_renamed else OperationState.COPIED
         return outcome_of(operation, state, version, operation.receipt)
 
-    def _carry(
-        self, store: Store, operation: Operation, key: str, new_key: str, version: str
-    ) -> None:
-        """Move the operation's content within a root, backwards; repeatable like everything."""
-        if store.can_rename:
+    def _carry(self, operation: Operation, source: Address, target: Address, version: str) -> None:
+        """Move the operation's content backwards; repeatable like everything.
+
+        Args:
+            operation: whose content it is.
+            source: URL and key where it is now, as `version`.
+            target: URL and key where it goes.
+            version: what storage knows it by.
+        """
+        store, other = self.stores[source[0]], self.stores[target[0]]
+        key, new_key = source[1], target[1]
+        if other.can_adopt(store):
             with contextlib.suppress(RenameUnsupportedError):
-                store.rename(key, new_key, version=version)
+                other.adopt(store, key, new_key, version=version)
                 return
         mark = f"{operation.mark}-back"
-        store.receive(
+        other.receive(
             store,
             key,
             new_key,
@@ -150,7 +160,7 @@ class Transfer:
             source_version=version,
             modified_ns=operation.modified_ns,
         )
-        store.settle(mark, new_key)
+        other.settle(mark, new_key)
         store.delete(key, version=version)
 
     def _settle(self, operation: Operation) -> None:

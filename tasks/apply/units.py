@@ -10,6 +10,20 @@ Place = tuple[str, str]
 """Root and key, folded: two spellings that some storage may take for one are one place here."""
 
 
+Address = tuple[str, str]
+"""Root and key as they are written."""
+
+
+def source_of(operation: Operation) -> Address:
+    """Return the file that an operation takes."""
+    return operation.source_url, operation.source_key
+
+
+def destination_of(operation: Operation) -> Address:
+    """Return the file that an operation makes."""
+    return operation.destination_url, operation.destination_key
+
+
 def source_place(operation: Operation) -> Place:
     """Return where an operation takes from."""
     return operation.source_url, fold(operation.source_key)

@@ -112,8 +112,15 @@ PLANS: dict[str, tuple[Plan, list[str]]] = {
 SHORT = {"move": (0, 3), "copy": (0, 1), "trash": (0, 1), "displace": (0, 1), "unit": (1, 2, 3, 4)}
 """What is crashed twice: all pairs of steps grow with the square, so neighbors are enough."""
 
-KINDS = {"renamed": LocalStore, "copied": CopyingStore, "across": LocalStore}
-"""Within one root by rename, within one root by copying, and from one root to another."""
+KINDS = {
+    "renamed": LocalStore,
+    "copied": CopyingStore,
+    "across": LocalStore,
+    "apart": CopyingStore,
+}
+"""Within one root by rename and by copying; from one root to another by rename, where both are on
+one file system, and by copying, where they are not."""
+TWO_ROOTS = frozenset({"across", "apart"})
 
 
 class Case:
@@ -129,8 +136,8 @@ class Case:
 
     def planned(self, *, is_short: bool = False) -> World:
         folder = self.folder / str(next(self.count))
-        if self.kind == "across":
-            world = World.make(folder, TREE, TAKEN)
+        if self.kind in TWO_ROOTS:
+            world = World.make(folder, TREE, TAKEN, kind=KINDS[self.kind])
         else:
             world = World.make(folder, TREE | TAKEN, kind=KINDS[self.kind])
         source, target = world.open()
@@ -231,7 +238,7 @@ def test_every_double_crash(case: Case, request: pytest.FixtureRequest) -> None:
     if not request.config.getoption("--campaign", default=False):
         if case.kind == "copied":
             pytest.skip("within one root by copying: in the campaign, singly here")
-        case.only = case.only[-2:] if case.kind == "renamed" else case.only[:1]
+        case.only = case.only[:1] if case.kind == "apart" else case.only[-2:]
     expected, steps = _expected(case, is_short=True)
     pairs = 0
     for first in range(steps):

@@ -24,6 +24,7 @@ from models.domain.errors import BusyError, ConflictError
 from models.domain.operations import OperationState
 from models.domain.plans import Action
 from storage.local import LocalStore
+from storage.syscalls import Syscalls
 from tasks.apply import core, evidence, ranges
 from tasks.apply.core import Mover
 from tasks.apply.planned import KEEPER_AT, KEEPER_URL
@@ -33,12 +34,12 @@ from tasks.apply.undo import undo_operations
 MOVE, COPY, TRASH, DISPLACE = Action.MOVE, Action.COPY, Action.TRASH, Action.DISPLACE
 
 
-@pytest.fixture(params=["renamed", "copied", "across"])
+@pytest.fixture(params=["renamed", "copied", "across", "apart"])
 def make(request, tmp_path):
     def world(source, destination=None):
-        if request.param == "across":
-            return World.make(tmp_path, source, destination or {})
-        kind = CopyingStore if request.param == "copied" else LocalStore
+        kind = CopyingStore if request.param in {"copied", "apart"} else LocalStore
+        if request.param in {"across", "apart"}:
+            return World.make(tmp_path, source, destination or {}, kind=kind)
         return World.make(tmp_path, source | (destination or {}), kind=kind)
 
     return world
@@ -178,7 +179,7 @@ def after_copied(world, change):
 
 
 def test_a_source_edited_after_it_was_copied_stays_and_the_copy_goes_to_the_trash(tmp_path):
-    world = World.make(tmp_path, {"a.txt": "planned"}, {})
+    world = World.make(tmp_path, {"a.txt": "planned"}, {}, kind=CopyingStore)
     plan(world, (MOVE, "a.txt", "out/a.txt"))
     after_copied(world, lambda: (world.source_root / "a.txt").write_text("edited!"))
     world.work()
@@ -191,7 +192,7 @@ def test_a_source_edited_after_it_was_copied_stays_and_the_copy_goes_to_the_tras
 
 @pytest.mark.parametrize("what", ["removed", "edited"])
 def test_a_destination_lost_after_copying_keeps_the_source(tmp_path, what):
-    world = World.make(tmp_path, {"a.txt": "planned"}, {})
+    world = World.make(tmp_path, {"a.txt": "planned"}, {}, kind=CopyingStore)
     plan(world, (MOVE, "a.txt", "out/a.txt"))
     copy = world.destination_root / "out/a.txt"
     after_copied(world, copy.unlink if what == "removed" else lambda: copy.write_text("edited!"))
@@ -610,3 +611,30 @@ def test_only_what_a_chunk_takes_can_be_ahead(tmp_path, small_chunks):
     rows[late] = replace(rows[late], state=OperationState.COPIED)
     found = [each.seq for each in possibly_ahead(world.journal, "job")]
     assert found == [*range(1, CHUNK + 1), late]
+
+
+class MountedBelow(Syscalls):
+    """A file system is mounted below a root: its files cannot be renamed out of it."""
+
+    def rename_new(self, name, new_name, *, dir_fd, new_dir_fd):
+        if name == "mounted":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        super().rename_new(name, new_name, dir_fd=dir_fd, new_dir_fd=new_dir_fd)
+
+
+def test_where_a_rename_turns_out_impossible_the_mover_copies(tmp_path):
+    world = World.make(tmp_path, {"mounted": "far", "a": "near"}, {})
+    plan(world, (MOVE, "mounted", "b/mounted"), (MOVE, "a", "b/a"))
+    roots = [
+        LocalStore(root, url=f"file://{root}", syscalls=MountedBelow()) for root in world.roots
+    ]
+    epoch = world.journal.new_epoch("job")
+    mover = Mover(roots, world.journal, job_id="job", epoch=epoch)
+    mover.apply(world.journal.operations("job"))
+    for root in roots:
+        root.tidy()
+        root.close()
+    assert world.states() == ["done", "done"]
+    assert contents(world.destination_root) == {"b/mounted": b"far", "b/a": b"near"}
+    assert contents(world.source_root) == {}
+    assert debris(*world.roots) == []

@@ -26,7 +26,7 @@ from models.domain.organizing import RESERVED_PREFIX
 from storage.hashing import hash_stream
 from storage.local import LocalStore
 from storage.opening import canonical_url, local_path, open_store
-from storage.store import FolderFacts
+from storage.store import FolderFacts, RenameUnsupportedError
 from storage.syscalls import Syscalls
 
 OLD_NS = 1_136_185_445_123_456_789
@@ -302,6 +302,63 @@ def test_names_too_long_are_invalid(store: LocalStore, root: Path):
         receive(store, to="x" * 256)
     with pytest.raises(InvalidError):
         receive(store, to="x/" * 2500 + "x")
+
+
+class Elsewhere(Syscalls):
+    """A root on another disk, which its own `fstat` tells, or a file system mounted below it."""
+
+    def __init__(self, *, tells: bool) -> None:
+        self.tells = tells
+
+    def fstat(self, fd: int) -> os.stat_result:
+        facts = [*super().fstat(fd)]
+        facts[2] += self.tells
+        return os.stat_result(facts)
+
+    def rename_new(self, name: str, new_name: str, *, dir_fd: int, new_dir_fd: int) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+@pytest.fixture
+def other(root: Path) -> Path:
+    (root.parent / "other").mkdir()
+    return root.parent / "other"
+
+
+def test_a_file_goes_to_another_root_of_its_disk_by_one_rename(
+    store: LocalStore, root: Path, other: Path
+):
+    (root / "a").write_bytes(b"x")
+    inode, version = (root / "a").stat().st_ino, store.stat("a").version
+    with LocalStore(other, url="file:///other") as target:
+        assert target.can_adopt(store)
+        with pytest.raises(StaleError):
+            target.adopt(store, "a", "b/c", version="other")
+        moved = target.adopt(store, "a", "b/c", version=version)
+        assert target.adopt(store, "a", "b/c", version=version) == moved, "a repeat is free"
+        assert (other / "b/c").stat().st_ino == inode
+        assert not (root / "a").exists()
+        (root / "a").write_bytes(b"newer")
+        with pytest.raises(ExistsError):
+            target.adopt(store, "a", "b/c", version=store.stat("a").version)
+        assert (root / "a").read_bytes() == b"newer"
+        assert store.adopt(target, "b/c", "back", version=moved) == store.stat("back").version
+        with pytest.raises(MissingError):
+            store.adopt(target, "b/c", "nowhere", version=moved)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_roots_on_two_disks_are_not_renamed_between(
+    store: LocalStore, root: Path, other: Path, tells: bool
+):
+    (root / "a").write_bytes(b"x")
+    with LocalStore(other, url="file:///other", syscalls=Elsewhere(tells=tells)) as target:
+        assert target.can_adopt(store) is not tells
+        with pytest.raises(RenameUnsupportedError):
+            target.adopt(store, "a", "b", version=store.stat("a").version)
+    assert (root / "a").read_bytes() == b"x"
+    with LocalStore(root.parent / "gone", url="file:///gone") as target:
+        assert not target.can_adopt(store)
 
 
 class Neither(Syscalls):
