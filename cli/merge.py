@@ -7,10 +7,11 @@ import typer
 from cli.organize import Json, new_job, plan_then_enact
 from cli.output import fail
 from cli.session import open_session
-from models.domain.errors import FileOrganizerError, InvalidError
+from models.domain.errors import FileOrganizerError, InvalidError, MissingError
 from models.domain.jobs import OrganizeOptions
 from models.domain.organizing import OnDuplicate
 from models.domain.paths import confine
+from storage.opening import canonical_url, open_store
 
 
 def merge(
@@ -50,6 +51,11 @@ def merge(
             merge_into=confine(into),
         )
         with open_session(quiet=as_json) as session:
+            url = canonical_url(source)
+            with open_store(url, s3_endpoint_url=session.settings.s3_endpoint_url) as store:
+                for key in (options.merge_from or "", options.merge_into or ""):
+                    if next(iter(store.list_pages(key, page_size=1)), None) is None:
+                        raise MissingError(f"there are no files in {key or 'SOURCE'!r}")
             job = new_job(session, source, None, options, is_approved=yes and not preview)
             plan_then_enact(session, job.id, preview=preview, yes=yes, as_json=as_json)
     except FileOrganizerError as error:

@@ -176,13 +176,16 @@ def with_categories(files: pa.Table, sources: Sequence[tuple[str, pa.Table]]) ->
         files: (n,) rows of `files_after`.
         sources: whom to ask, in order of belief, and how: by `origin`, rows with `root_id` and
             `key` of where the file was; by `key`, where it is; by `content`, rows with `sha256`.
-            Each has the columns of CategoryRow besides.
+            Each has the columns of CategoryRow besides; of what was published before some may
+            be missing, and are null.
 
     Returns:
         (n,) rows: `files`, then the columns of CategoryRow but `key`.
     """
     import polars as pl
 
+    schema = arrow_schema(CategoryRow)
+    nothing = pl.DataFrame(schema.empty_table()).select(CATEGORY_COLUMNS).schema
     told = pl.DataFrame(files)
     missing = told
     parts: list[pl.DataFrame] = []
@@ -190,6 +193,11 @@ def with_categories(files: pa.Table, sources: Sequence[tuple[str, pa.Table]]) ->
         left_on, right_on = _WAYS[way]
         answers = (
             pl.DataFrame(table)
+            .with_columns(
+                pl.lit(None, kind).alias(name)
+                for name, kind in nothing.items()
+                if name not in table.column_names
+            )
             .select(*right_on, *CATEGORY_COLUMNS)
             .filter(pl.col("category").is_not_null())
             .unique(right_on, keep="first", maintain_order=True)
@@ -197,8 +205,6 @@ def with_categories(files: pa.Table, sources: Sequence[tuple[str, pa.Table]]) ->
         answered = missing.join(answers, left_on=left_on, right_on=right_on, how="inner")
         parts.append(answered.select(*told.columns, *CATEGORY_COLUMNS))
         missing = missing.join(answered, on="key", how="anti")
-    schema = arrow_schema(CategoryRow)
-    nothing = pl.DataFrame(schema.empty_table()).select(CATEGORY_COLUMNS).schema
     parts.append(
         missing.with_columns(pl.lit(None, kind).alias(name) for name, kind in nothing.items())
     )
