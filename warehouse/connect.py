@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from models.settings import Settings
 from warehouse.catalog import views_sql
 from warehouse.store.delta import Warehouse
-from warehouse.store.parts import Lake
+from warehouse.store.parts import Lake, open_lake
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,7 +25,13 @@ _LOCKS = (
 )
 
 
-def connect(lake: Lake, *, read_only: bool = True) -> "duckdb.DuckDBPyConnection":
+def lake_of_settings() -> Lake:
+    """Return the lake that the environment's settings name."""
+    settings = Settings()
+    return open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
+
+
+def connect(lake: Lake | None = None, *, read_only: bool = True) -> "duckdb.DuckDBPyConnection":
     """Return a connection in memory whose views show what the runs have published.
 
     It shows the state of the moment it is made, whatever is published later. The views read the
@@ -32,15 +39,19 @@ def connect(lake: Lake, *, read_only: bool = True) -> "duckdb.DuckDBPyConnection
     folder DuckDB may read it may also write (`COPY TO`, `ATTACH` and `EXPORT` into an allowed
     folder were seen to succeed), and it would show rows of runs that are not published.
 
+    A connection is for programs: SQL of others goes through `warehouse.asking.ask`, which refuses
+    besides what these locks do not know (functions with effects).
+
     Args:
-        lake: where the warehouse is; an empty one gives views without rows.
+        lake: where the warehouse is, the settings' unless given; an empty one gives views without
+            rows.
         read_only: whether queries are confined to the views. Without, DuckDB's own file access is
             open, for exports by the lake's owner; never for SQL of others.
     """
     import duckdb
 
     connection = duckdb.connect(config=dict(_CONFIG))
-    for name, table in Warehouse(lake).seen().items():
+    for name, table in Warehouse(lake or lake_of_settings()).seen().items():
         connection.register(f"_{name}", table)
     connection.execute(views_sql())
     if read_only:

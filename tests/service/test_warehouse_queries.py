@@ -1,7 +1,6 @@
 """Analysts see what was published, by SQL, and nothing else."""
 
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -14,7 +13,7 @@ import duckdb
 import pytest
 import typer
 from typer.testing import CliRunner
-from warehouse_runs import START, rows_of_run, sound, stage
+from warehouse_runs import START, rows_of_run, second_run, sound, stage
 
 from cli import sql
 from models.domain.errors import ForbiddenError, InvalidError
@@ -38,24 +37,6 @@ def given(query, value):
     return dict.fromkeys(query.parameters, value) | {
         name: "2026-03-01" for name in query.parameters if name == "moment"
     }
-
-
-def second_run(lake, *, without_duplicates=False):
-    """A later run in which file 0 grew, file 1 is gone and file 9 is new."""
-    later = START + timedelta(days=1)
-    rows = rows_of_run("run-2", n=10, at=later)
-    if without_duplicates:
-        rows["fact_duplicate"] = []
-        job = rows["fact_job"][0]
-        rows["fact_job"] = [dataclasses.replace(job, duplicates_count=0, wasted_bytes=0)]
-    rows["dim_file"] = [
-        *(row for row in rows["dim_file"] if row.key in {"in/0.jpg", "in/9.jpg"}),
-        dataclasses.replace(rows["dim_file"][1], category=None, is_deleted=True),
-    ]
-    rows["fact_category"] = [
-        row for row in rows["fact_category"] if row.key in {"in/0.jpg", "in/9.jpg"}
-    ]
-    return stage(lake, rows, "run-2")
 
 
 def test_views_have_the_columns_that_are_documented(lake):
@@ -148,6 +129,14 @@ def test_named_queries_answer(lake):
     assert [row[0] for row in answers["jobs"]] == ["run-1"]
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A lake for tests that only read."""
+    lake = open_lake(str(tmp_path_factory.mktemp("kept") / "lake"))
+    publish(lake, stage(lake, rows_of_run()), sound(lake))
+    return lake
+
+
 OUTSIDE = [
     "FROM read_text('{secret}')",
     "FROM read_text('{warehouse}/../secret.txt')",
@@ -182,25 +171,79 @@ OUTSIDE = [
     "SELECT getenv('HOME')",
     "FROM a_variable",
     "CREATE PERSISTENT SECRET s (TYPE s3)",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{warehouse}/x.csv'",
+    "FROM query('FROM read_text(''{secret}'')')",
+    "FROM query_table('{secret}')",
+    "FROM sniff_csv('{secret}')",
+    "FROM read_json('{secret}')",
+    "FROM read_duckdb('{warehouse}/x.db')",
+    "FROM files_at((SELECT content FROM read_text('{secret}')))",
+    "PREPARE p AS COPY (SELECT 1) TO '{warehouse}/x.csv'",
+    "SET VARIABLE a = (SELECT content FROM read_text('{secret}'))",
+    "SET custom_extension_repository = 'http://127.0.0.1:9'",
+    "PRAGMA enable_external_access = true",
+    "PRAGMA database_list; SET lock_configuration = false",
 ]
 
 
 @pytest.mark.parametrize("attempt", OUTSIDE)
-def test_every_door_but_the_views_is_shut(lake, attempt, monkeypatch, tmp_path):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    secret = Path(lake.url).parent / "secret.txt"
+def test_every_door_but_the_views_is_shut(kept, attempt, monkeypatch):
+    outside = Path(kept.url).parent
+    monkeypatch.setenv("HOME", str(outside))
+    secret = outside / "secret.txt"
     secret.write_text("secret")
-    folder = Path(lake.path("warehouse"))
+    folder = Path(kept.path("warehouse"))
     part = next(folder.glob("dim_file/*/*.parquet"))
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
     a_variable = [1]
     assert a_variable
     query = attempt.format(secret=secret, warehouse=folder, part=part)
-    with connect(lake) as connection, pytest.raises(duckdb.Error):
+    with connect(kept) as connection, pytest.raises(duckdb.Error):
         connection.execute(query).fetchall()
     with pytest.raises((ForbiddenError, InvalidError)):
-        ask(lake, query)
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        ask(kept, query)
+    assert before == {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+
+
+WITH_EFFECTS = [
+    "CALL enable_logging(storage = 'file', storage_path = '{warehouse}/log')",
+    "FROM enable_logging(storage = 'file', storage_path = '{warehouse}/log')",
+    "SELECT * FROM range(1), (SELECT * FROM system.main.Enable_Logging(storage = 'file'))",
+    "WITH a AS (FROM enable_profiling(save_location = '{warehouse}/x', format = 'json')) FROM a",
+    "EXPLAIN ANALYZE FROM enable_logging(storage = 'file', storage_path = '{warehouse}/log')",
+    "/* */ EXPLAIN FROM enable_logging()",
+    "SELECT (SELECT count(*) FROM query('FROM enable_logging()'))",
+    "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
+    "FROM disable_logging()",
+    "FROM checkpoint()",
+    "ATTACH ':memory:' AS other",
+]
+
+
+@pytest.mark.parametrize("attempt", WITH_EFFECTS)
+def test_a_query_has_no_effects(kept, attempt):
+    with pytest.raises(ForbiddenError):
+        ask(kept, attempt.format(warehouse=kept.path("warehouse")))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "EXPLAIN SELECT count(*) FROM files",
+        "explain analyze FROM files",
+        "FROM (DESCRIBE files)",
+        "SUMMARIZE files",
+        "SHOW TABLES",
+        "WITH n AS (FROM range(3)) SELECT * FROM n, files, unnest([1, 2]) AS u(x)",
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal",
+        "VALUES (1)",
+        "-- a comment\nTABLE files",
+        "FROM files UNION ALL BY NAME FROM files_after('run-1')",
+        "FROM files SELECT category, count(*) GROUP BY ALL",
+    ],
+)
+def test_a_query_may_read_in_all_ways(kept, query):
+    assert ask(kept, query).rows != ()
 
 
 @pytest.mark.parametrize(
@@ -218,9 +261,9 @@ def test_every_door_but_the_views_is_shut(lake, attempt, monkeypatch, tmp_path):
         ("FROM read_text('/etc/passwd')", ForbiddenError, "reads the warehouse's tables and noth"),
     ],
 )
-def test_errors_teach(lake, query, error, says):
+def test_errors_teach(kept, query, error, says):
     with pytest.raises(error, match=says.replace("(", r"\(")):
-        ask(lake, query)
+        ask(kept, query)
 
 
 def test_answers_are_cut_and_say_so(lake):

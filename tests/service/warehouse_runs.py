@@ -1,8 +1,16 @@
 """Rows of small runs, for the tests of the warehouse."""
 
-from datetime import UTC, datetime
+import dataclasses
+from datetime import UTC, datetime, timedelta
 
 from models.domain.table_refs import TableRef
+from models.domain.warehouse_daily import (
+    DAILY,
+    Day,
+    FactDay,
+    FactSubscription,
+    FactUsageDaily,
+)
 from models.domain.warehouse_rows import (
     DimFile,
     FactCategory,
@@ -13,7 +21,7 @@ from models.domain.warehouse_rows import (
 )
 from warehouse.quality.invariants import measures, violations
 from warehouse.schemas.arrow import to_table
-from warehouse.schemas.tables import BY_NAME
+from warehouse.schemas.tables import BY_NAME, tables_of
 from warehouse.store.publishing import StagedRun, Verdict, rows_at_rest
 
 START = datetime(2026, 1, 31, 23, 0, tzinfo=UTC)
@@ -142,7 +150,7 @@ def stage(lake, rows, run_id="run-1") -> StagedRun:
         )
         for name, items in rows.items()
     }
-    n = len(rows["fact_operation"])
+    n = len(rows.get("fact_operation", ()))
     expected = {
         "operations in state done": n - 1,
         "operations in state failed": 1,
@@ -154,11 +162,67 @@ def stage(lake, rows, run_id="run-1") -> StagedRun:
     )
 
 
+def second_run(lake, *, without_duplicates=False):
+    """A later run in which file 0 grew, file 1 is gone and file 9 is new."""
+    later = START + timedelta(days=1)
+    rows = rows_of_run("run-2", n=10, at=later)
+    if without_duplicates:
+        rows["fact_duplicate"] = []
+        job = rows["fact_job"][0]
+        rows["fact_job"] = [dataclasses.replace(job, duplicates_count=0, wasted_bytes=0)]
+    rows["dim_file"] = [
+        *(row for row in rows["dim_file"] if row.key in {"in/0.jpg", "in/9.jpg"}),
+        dataclasses.replace(rows["dim_file"][1], category=None, is_deleted=True),
+    ]
+    if not without_duplicates:
+        further = dataclasses.replace(rows["fact_duplicate"][1], key="in/more/1.jpg")
+        rows["fact_duplicate"][1] = further
+    rows["fact_category"] = [
+        row for row in rows["fact_category"] if row.key in {"in/0.jpg", "in/9.jpg"}
+    ]
+    return stage(lake, rows, "run-2")
+
+
+def day_run(lake, day="2026-02-01"):
+    """A day with one paying account."""
+    at = Day.named(day).end
+    run = {"run_id": f"daily-{day}", "recorded_at": at, "month": f"{at:%Y-%m}", "day": day}
+    counts = dict.fromkeys(("erasures", "jobs", "passives", "detractors"), 0)
+    counts |= dict.fromkeys(("accounts", "signups", "files", "promoters"), 1)
+    totals = {f"{name}_count": value for name, value in counts.items()}
+    account = {"account_id": "a", "tier": "pro", "is_system": False, "is_erased": False}
+    used = {"files_count": 1, "duplicates_count": 0, "jobs_count": 0, "jobs_failed_count": 0}
+    rows = {
+        "fact_day": [FactDay(**run, **totals, files_bytes=5)],
+        "fact_usage_daily": [
+            FactUsageDaily(
+                **run, **account, **used, files_bytes=5, signed_up_at=at, last_login_at=None
+            )
+        ],
+        "fact_subscription": [
+            FactSubscription(
+                **run,
+                subscription_id="s",
+                account_id="a",
+                plan_id="pro",
+                status="active",
+                billing_interval="month",
+                monthly_price_cents=999,
+                is_ending=False,
+                started_at=at,
+                ended_at=None,
+            )
+        ],
+    }
+    staged = stage(lake, rows, f"daily-{day}")
+    return dataclasses.replace(staged, kind=DAILY, root_id="", expected={})
+
+
 def sound(lake):
     """A judge that is quick: the invariants alone."""
 
     def judge(run: StagedRun) -> Verdict:
-        found = measures(rows_at_rest(lake, run.run_id), run)
+        found = measures(rows_at_rest(lake, run.run_id, tables_of(run.kind)), run)
         return Verdict(expectations=len(found), failures=violations(found))
 
     return judge

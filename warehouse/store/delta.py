@@ -85,6 +85,18 @@ class Warehouse:
             schema=arrow_schema(table.row),
         )
 
+    def files(self, table: WarehouseTable) -> tuple[str, ...]:
+        """Return the paths or URLs of the Parquet files of the table's present version, sorted."""
+        from urllib.parse import unquote
+
+        delta = self._open(table)
+        if delta is None:
+            return ()
+        # The log names files as URLs; partition folders of ours need no quoting themselves.
+        prefix = self.uri(table.name)
+        names = (uri.rpartition(f"/{table.name}/")[2] for uri in delta.file_uris())
+        return tuple(sorted(f"{prefix}/{unquote(name)}" for name in names))
+
     def published(self) -> frozenset[str]:
         """Return the runs whose rows are seen."""
         dataset = self.dataset(PUBLISHED_RUNS)
