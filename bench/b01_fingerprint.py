@@ -1,9 +1,9 @@
 """B1: the fingerprint pass over a gigabyte of mixed files against bare hashing.
 
-Method: `fingerprint_rows` (md5, sha256, type, media facts, thumbnails) over the collection of
-`bench.mixture`, in batches of 1,000 files on two threads with warm parsing children; the yardstick
-is hashlib's md5 and sha256 over the same files on two threads. Compared are CPU seconds, children
-included; files are in the page cache.
+Method: `fingerprint_rows` (md5, sha256, type, media facts, signatures, thumbnails) over the
+collection of `bench.mixture`, in batches of 1,000 files on two threads with warm parsing children;
+the yardstick is hashlib's md5 and sha256 over the same files on two threads. Compared are CPU
+seconds, children included; files are in the page cache.
 """
 
 import hashlib
@@ -38,67 +38,73 @@ def _bare(folder: Path) -> Meter:
     return meter
 
 
-class _NoThumbnails:
-    """Where no thumbnails are wanted."""
+class _Unwanted:
+    """Where everything is there already, so that nothing is made."""
 
     def has(self, sha256: str) -> bool:
         del sha256
-        return False
+        return True
 
-    def put(self, sha256: str, picture: bytes) -> None:
-        del sha256, picture
+    def put(self, signature: object) -> None:
+        del signature
+        raise AssertionError("nobody asked for this")
 
 
-def _pass(folder: Path, parsers: Any, thumbnails: Any) -> Meter:
+def _pass(folder: Path, parsers: Any, lake: Any, *, thumbnails: bool, signatures: bool) -> Meter:
     from storage.opening import canonical_url, open_store
-    from tasks.fingerprint.batch import Wishes, fingerprint_rows
+    from tasks.fingerprint.batch import Ports, Wishes, fingerprint_rows
+    from tasks.fingerprint.signing import LakeSignatures
+    from tasks.fingerprint.thumbnails import LakeThumbnails
 
     wishes = Wishes(
         latest=datetime(2100, 1, 1),  # noqa: DTZ001 - naive, as cameras are
         threads=THREADS,
-        thumbnails=not isinstance(thumbnails, _NoThumbnails),
+        thumbnails=thumbnails,
     )
     with open_store(canonical_url(str(folder))) as store:
         rows = [row for page in store.list_pages() for row in page.rows]
         with Meter() as meter:
             for first in range(0, len(rows), BATCH):
-                made = fingerprint_rows(
-                    rows[first : first + BATCH],
+                packs = LakeSignatures(lake)
+                ports = Ports(
                     source=store,
                     parser=parsers,
-                    thumbnails=thumbnails,
-                    wishes=wishes,
+                    thumbnails=LakeThumbnails(lake),
+                    signatures=packs if signatures else _Unwanted(),
                 )
+                made = fingerprint_rows(rows[first : first + BATCH], ports, wishes)
+                packs.save()
                 if any(row.sha256 is None for row in made):
                     raise RuntimeError("a file could not be read")
     return meter
 
 
 def measure(scratch: Path, *, full: bool, scale: float = 1.0) -> list[Result]:
-    """Return the pass over bare hashing: with thumbnails, without, and on small files."""
+    """Return the pass over bare hashing: facts, with signatures, with thumbnails; small files."""
     del full
     from tasks.fingerprint.children import Limits, ParserPool
-    from tasks.fingerprint.thumbnails import LakeThumbnails
     from warehouse.store.parts import open_lake
 
     folder = mixed(scratch / "mixed", scale=scale)
     small = tree_of_files(scratch / "small", int(SMALL_FILES * scale), size_bytes=2000)
     limits = Limits(memory_bytes=1_000_000_000, cpu_s=10, children=THREADS)
-    lake = LakeThumbnails(open_lake(str(scratch / "lake")))
+    signed, seen = open_lake(str(scratch / "signed")), open_lake(str(scratch / "seen"))
     found = describe(folder)
     with ParserPool(limits) as parsers:
-        _pass(tree_of_files(scratch / "warm", 100), parsers, lake)
+        _pass(tree_of_files(scratch / "warm", 100), parsers, seen, thumbnails=True, signatures=True)
         _bare(folder)  # into the page cache
         bare = _bare(folder)
-        facts_only = _pass(folder, parsers, _NoThumbnails())
-        everything = _pass(folder, parsers, lake)
+        facts = _pass(folder, parsers, signed, thumbnails=False, signatures=False)
+        hashes = _pass(folder, parsers, signed, thumbnails=False, signatures=True)
+        everything = _pass(folder, parsers, seen, thumbnails=True, signatures=True)
         bare_small = _bare(small)
-        ours_small = _pass(small, parsers, lake)
+        ours_small = _pass(small, parsers, seen, thumbnails=True, signatures=True)
         deaths = parsers.deaths
     per_file = 1e6 * ours_small.cpu_s / max(1, int(SMALL_FILES * scale))
     return [
-        _result(f"hashes, types and facts of {found}", (facts_only, bare), 1.15, MIXTURE),
-        _result("the same with a thumbnail of every picture", (everything, bare), None, ""),
+        _result(f"hashes, types and facts of {found}", (facts, bare), 1.15, MIXTURE),
+        _result("the same with the signature of every picture", (hashes, bare), 1.15, ""),
+        _result("the same with a thumbnail of every picture, too", (everything, bare), None, ""),
         _result(
             f"small text files ({per_file:.0f} µs of CPU each)",
             (ours_small, bare_small),

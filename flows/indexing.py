@@ -1,5 +1,6 @@
 """From a root to fingerprints, categories and duplicates: shared by propose and reindex."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.batches import run_window, width
@@ -30,8 +31,14 @@ class Indexed:
     duplicates: TableRef
 
 
-def index_root(run: JobRun, root_id: str) -> Indexed:
-    """List a root, read what changed, categorize everything and group equal contents."""
+def index_root(run: JobRun, root_id: str, *, sign: Sequence[str] = ()) -> Indexed:
+    """List a root, read what changed, categorize everything and group equal contents.
+
+    Args:
+        run: the job.
+        root_id: what is indexed.
+        sign: which of `NearMedia` are to be compared later, so that one read serves that, too.
+    """
     job_id = run.job.id
     settings = Settings()
     run.progress("listing", 0, 1, span=(0.0, LISTED))
@@ -65,6 +72,7 @@ def index_root(run: JobRun, root_id: str) -> Indexed:
                 "manifest": listed.changed,
                 "first": first,
                 "last": last,
+                "sign": list(sign),
             }
             for batch, (first, last) in enumerate(ranges)
         ),

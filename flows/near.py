@@ -13,7 +13,7 @@ from models.domain.near import NearMedia
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.dedupe.near_task import find_near_duplicates, find_near_pairs
-from tasks.fingerprint.signing_task import list_contents, sign_batch
+from tasks.fingerprint.signing_task import list_contents, list_packs, list_unsigned, sign_batch
 from tasks.lifecycle.task import (
     JobRun,
     batch_ranges,
@@ -27,13 +27,15 @@ from tasks.lifecycle.task import (
 from tasks.publish.task import publish_catalog, publish_run
 
 _SIGNING = (FINGERPRINTED + 0.05, 0.85)
-"""Share of the job that making signatures takes, for progress: it is the long part (DESIGN 4)."""
+"""Share of the job that catching up with signatures takes, for progress."""
 
 
 def signed_contents(
     run: JobRun, root_id: str, indexed: Indexed, *, media: list[str]
 ) -> tuple[TableRef, list[TableRef]]:
-    """Sign the contents of an indexed root; return rows of `Content` and parts of `Signature`.
+    """Return what is compared of an indexed root: rows of `Content` and packs of `Signature`.
+
+    What was not signed while it was indexed (it was indexed before) is read for that now.
 
     Raises:
         ForbiddenError: the job's account is not entitled to fuzzy duplicates.
@@ -41,21 +43,22 @@ def signed_contents(
     require(run.job.entitlement_snapshot, Feature.FUZZY_DUPLICATES)
     job_id = run.job.id
     contents = list_contents(job_id, indexed.fingerprints, indexed.duplicates, media)
-    ranges = batch_ranges(contents.rows, batch_rows=Settings().batch_files)
+    unsigned = list_unsigned(job_id, contents)
+    ranges = batch_ranges(unsigned.rows, batch_rows=Settings().batch_files)
 
     def at_boundary(done: int) -> None:
         signed = ranges[done - 1][1] if done else 0
-        run.progress("signing", signed, contents.rows, span=_SIGNING)
+        run.progress("signing", signed, unsigned.rows, span=_SIGNING)
         run.safe_point()
 
-    parts = run_window(
+    run_window(
         sign_batch,
         (
             {
                 "job_id": job_id,
                 "root_id": root_id,
                 "batch": batch,
-                "contents": contents,
+                "contents": unsigned,
                 "first": first,
                 "last": last,
             }
@@ -65,20 +68,20 @@ def signed_contents(
         at_boundary=at_boundary,
     )
     run.progress("comparing", 0, 1, span=(_SIGNING[1], APPLIED))
-    return contents, parts
+    return contents, list_packs(contents)
 
 
 def near_groups_of(
     run: JobRun, root_id: str, indexed: Indexed, *, media: list[str], threshold: float | None
 ) -> TableRef:
-    """Sign the contents of an indexed root and return their near groups, rows of `DuplicateRow`.
+    """Return the near groups of an indexed root, rows of `DuplicateRow`.
 
     Raises:
         ForbiddenError: the job's account is not entitled to fuzzy duplicates.
     """
-    contents, parts = signed_contents(run, root_id, indexed, media=media)
+    contents, packs = signed_contents(run, root_id, indexed, media=media)
     return find_near_duplicates(
-        run.job.id, indexed.fingerprints, indexed.categories, contents, parts, threshold
+        run.job.id, indexed.fingerprints, indexed.categories, contents, packs, threshold
     )
 
 
@@ -110,10 +113,9 @@ def near_duplicates(
     with held_job(job_id) as run:
         require(run.job.entitlement_snapshot, Feature.FUZZY_DUPLICATES)
         root_id = run.job.source_root_id
-        indexed = index_root(run, root_id)
-        near = near_groups_of(
-            run, root_id, indexed, media=media or [*NearMedia], threshold=threshold
-        )
+        compared = media or [*NearMedia]
+        indexed = index_root(run, root_id, sign=compared)
+        near = near_groups_of(run, root_id, indexed, media=compared, threshold=threshold)
         remember_index(job_id, {**recall_index(job_id), "near": near})
         run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
         refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
@@ -147,9 +149,10 @@ def near_pairs(job_id: str, media: list[str] | None = None) -> dict[str, Any]:
     with held_job(job_id) as run:
         require(run.job.entitlement_snapshot, Feature.FUZZY_DUPLICATES)
         root_id = run.job.source_root_id
-        indexed = index_root(run, root_id)
-        contents, parts = signed_contents(run, root_id, indexed, media=media or [*NearMedia])
-        pairs = find_near_pairs(job_id, contents, parts)
+        compared = media or [*NearMedia]
+        indexed = index_root(run, root_id, sign=compared)
+        contents, packs = signed_contents(run, root_id, indexed, media=compared)
+        pairs = find_near_pairs(job_id, contents, packs)
         remember_index(job_id, {**recall_index(job_id), "contents": contents, "pairs": pairs})
         run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
         refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)

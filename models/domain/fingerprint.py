@@ -6,7 +6,7 @@ from enum import StrEnum
 from models.domain.columns import column
 from models.domain.manifest import ManifestRow
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """Raised whenever a fingerprint of the same bytes would differ; part of every cache key."""
 
 

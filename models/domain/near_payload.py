@@ -6,6 +6,7 @@ Layouts are fixed and checked to the byte, because a child that met a hostile fi
 import struct
 from collections.abc import Sequence
 
+from models.domain.fingerprint import Problem
 from models.domain.near import (
     SIGNATURE_VERSION,
     THUMB_SIDE,
@@ -18,6 +19,8 @@ from models.domain.near import (
 
 NearRow = PictureView | FilmFrame | SoundPrint | TextPrint
 
+UNNAMED = ""
+"""Whose signature it is where nobody knows the SHA-256; whoever keeps the payload does."""
 MAXIMUM_PAYLOAD = 1 << 20
 """Bytes of the largest signature: a novel's shingles take 400 KB."""
 
@@ -31,6 +34,27 @@ _KINDS: dict[type, bytes] = {
     SoundPrint: b"S",
     TextPrint: b"T",
 }
+
+
+_PROBLEM = b"!"
+_LONGEST_PROBLEM = 1000
+"""Bytes of a reason."""
+
+
+def pack_problem(problem: str) -> bytes:
+    """Return what a child answers for a content that cannot be signed, however often one tries."""
+    return _PROBLEM + problem.encode(errors="replace")[:_LONGEST_PROBLEM]
+
+
+def checked(made: bytes) -> tuple[bytes, str | None]:
+    """Return the payload that a child made, b"" where there is none, and why there is none."""
+    if made.startswith(_PROBLEM):
+        return b"", made[1:].decode(errors="replace")
+    try:
+        unpack(made, UNNAMED)
+    except ValueError as error:
+        return b"", Problem.CORRUPT.because(f"its parser answered nonsense: {error}")
+    return made, None
 
 
 def pack(rows: Sequence[NearRow]) -> bytes:

@@ -4,8 +4,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from prefect import task
 
 from models.domain.near import NearMedia
@@ -16,12 +18,22 @@ from storage.opening import open_store
 from tasks.dedupe.calibrations import read_calibration
 from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
+from warehouse.schemas.files import texts
 from warehouse.store.parts import Lake, open_lake
 
+compute: Any = pc  # the stubs know too few of its overloads
 
-def _batches(lake: Lake, parts: Sequence[TableRef]) -> Iterator[pa.RecordBatch]:
-    for ref in parts:
-        yield from lake.read(ref).to_batches()
+
+def _batches(lake: Lake, packs: Sequence[TableRef], contents: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Yield the signatures of some contents, each once."""
+    wanted = contents["sha256"].combine_chunks()
+    seen: set[str] = set()
+    for ref in packs:
+        packed = lake.read(ref)
+        chosen = packed.filter(compute.is_in(packed["sha256"], value_set=wanted))
+        is_new = [sha256 not in seen for sha256 in texts(chosen, "sha256")]
+        seen.update(texts(chosen, "sha256"))
+        yield from chosen.filter(pa.array(is_new, pa.bool_())).to_batches()
 
 
 @task(
@@ -45,7 +57,7 @@ def find_near_duplicates(  # noqa: PLR0917 - the tables that one step takes from
         fingerprints: rows of `Fingerprint`.
         categories: rows of `CategoryRow`.
         contents: rows of `Content`.
-        signatures: parts of rows of `Signature`.
+        signatures: packs of rows of `Signature`, which may hold others, and some twice.
         threshold: smallest similarity ratio of every kind; when None, what the root was calibrated
             to, or else by the collection's size.
 
@@ -69,11 +81,12 @@ def find_near_duplicates(  # noqa: PLR0917 - the tables that one step takes from
         else {media.value: threshold for media in NearMedia}
     )
     with tempfile.TemporaryDirectory() as scratch:
+        compared = lake.read(contents)
         groups = near_groups(
             lake.read(fingerprints),
             lake.read(categories),
-            lake.read(contents),
-            lambda: _batches(lake, signatures),
+            compared,
+            lambda: _batches(lake, signatures, compared),
             scratch=Path(scratch),
             options=job.options,
             source_url=job.source_url,
@@ -100,15 +113,16 @@ def find_near_pairs(job_id: str, contents: TableRef, signatures: Sequence[TableR
     Args:
         job_id: for whom.
         contents: rows of `Content`; they name the part.
-        signatures: parts of rows of `Signature`.
+        signatures: packs of rows of `Signature`, which may hold others, and some twice.
     """
     from tasks.dedupe.near.pairs import near_pairs
 
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     with tempfile.TemporaryDirectory() as scratch:
+        compared = lake.read(contents)
         pairs = near_pairs(
-            lambda: _batches(lake, signatures),
+            lambda: _batches(lake, signatures, compared),
             scratch=Path(scratch),
             workers=settings.work_threads or os.cpu_count() or 1,
         )

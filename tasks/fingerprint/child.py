@@ -37,8 +37,10 @@ def _serve(channel: socket.socket, options: dict[str, Any], model: Any) -> None:
             continue
         request = Request.from_document(document)
         file = FetchedFile(channel, request.size_bytes, blob, int(document["blob_at"]))
-        facts, thumbnail = parse(request, file)
-        wire.send(channel, {"facts": facts}, thumbnail)
+        answer = parse(request, file)
+        made = {"facts": answer.facts, "signed": answer.signature is not None}
+        blob = answer.thumbnail + (answer.signature or b"")
+        wire.send(channel, {**made, "thumbnail_bytes": len(answer.thumbnail)}, blob)
 
 
 def _child(channel: socket.socket, options: dict[str, Any], model: Any) -> None:

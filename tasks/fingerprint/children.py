@@ -26,10 +26,17 @@ Fetch = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What a child said of one file; `facts["problem"]` when it could not, or did not live."""
+    """What a child said of one file; `facts["problem"]` when it could not, or did not live.
+
+    Attributes:
+        signature: None where none was made.
+        is_dead: whether the child died of the file.
+    """
 
     facts: Facts
     thumbnail: bytes = b""
+    signature: bytes | None = None
+    is_dead: bool = False
 
 
 class _DiedError(Exception):
@@ -104,7 +111,7 @@ class ParserPool:
                 except _DiedError as death:
                     self.deaths += 1
                     if is_last or not served:
-                        return Parsed(facts={"problem": str(death)})
+                        return Parsed(facts={"problem": str(death)}, is_dead=True)
                     continue
                 self._give_back(child, model=model)
                 return parsed
@@ -142,16 +149,15 @@ class ParserPool:
         deadline = time.monotonic() + self.limits.wall_s
         try:
             wire.send(child.channel, document, blob)
-            for answer, thumbnail in self._answers(child, deadline):
+            for answer, blob_back in self._answers(child, deadline):
                 if "read" in answer:
                     offset, count = answer["read"]
                     wire.send(child.channel, {}, _quietly(fetch, int(offset), int(count)))
                     continue
-                facts = answer.get("facts", answer)
-                return Parsed(facts=facts, thumbnail=bytes(thumbnail))
+                return _parsed(answer, bytes(blob_back))
         except TimeoutError:
             raise self._death(child, hanging=True) from None
-        except (OSError, BrokenError):
+        except (OSError, BrokenError, TypeError, ValueError):
             raise self._death(child, hanging=False) from None
         raise self._death(child, hanging=False)
 
@@ -178,6 +184,20 @@ class ParserPool:
             return _DiedError(Problem.LIMITED.because("parsing it takes too much memory"))
         how = f"signal {signal_number}" if signal_number else f"status {status}"
         return _DiedError(Problem.CORRUPT.because(f"its parser died ({how})"))
+
+
+def _parsed(answer: Facts, blob: bytes) -> Parsed:
+    """Return an answer taken apart.
+
+    Raises:
+        ValueError, TypeError: it is none; a child that met a hostile file is not trusted.
+    """
+    end = int(answer.get("thumbnail_bytes", 0))
+    return Parsed(
+        facts=dict(answer.get("facts", answer)),
+        thumbnail=blob[:end],
+        signature=blob[end:] if answer.get("signed") else None,
+    )
 
 
 def _quietly(fetch: Fetch, offset: int, count: int) -> bytes:

@@ -29,6 +29,7 @@ from tasks.fingerprint.content_types import (
 )
 from tasks.fingerprint.dates import DateClaim, choose
 from tasks.fingerprint.parsing import Facts, Request, parser_kind
+from tasks.fingerprint.perceptual.documents import readable_labels
 from tasks.fingerprint.reading import Content
 from tasks.fingerprint.signatures import HEAD_BYTES, sniff
 
@@ -76,12 +77,27 @@ def type_of(row: ManifestRow, content: Content, ask_model: Callable[[bytes], str
     return with_model(decision, row.key, ask_model(sample))
 
 
-def request_for(decision: Decision, size_bytes: int, **wishes: bool) -> Request | None:
-    """Return what to ask a parser, or None when there is nothing to be learned."""
+WORDY_KINDS = frozenset({"zip", "ole", "pdf", "mail", "text"})
+"""Kinds of parsers that may find a document, whose words can be signed."""
+
+
+def request_for(
+    decision: Decision, size_bytes: int, *, read_gps: bool = False, has_words: bool = False
+) -> Request | None:
+    """Return what to ask a parser, or None when there is nothing to be learned.
+
+    Args:
+        decision: what the content is taken for.
+        size_bytes: its size.
+        read_gps: whether its position may be read.
+        has_words: whether a text without any facts is asked for its words.
+    """
     kind = parser_kind(decision.label, decision.signature)
+    if kind is None and has_words and decision.label in readable_labels():
+        kind = "text"
     if kind is None:
         return None
-    return Request(kind=kind, label=decision.label, size_bytes=size_bytes, **wishes)
+    return Request(kind=kind, label=decision.label, size_bytes=size_bytes, read_gps=read_gps)
 
 
 def fingerprint(

@@ -1,4 +1,4 @@
-"""Inside a child: pictures. One decode, at reduced scale, for size and thumbnail; EXIF and XMP."""
+"""Inside a child: pictures. One decode, at reduced scale, for thumbnail and signature; EXIF."""
 
 import importlib
 import io
@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from models.domain.fingerprint import Problem
+from models.domain.near_payload import UNNAMED, pack
 from tasks.fingerprint.parsing import Facts, Request, claim, clean, problem_of
 from tasks.fingerprint.sources import FetchedFile
 
@@ -17,18 +18,10 @@ THUMBNAIL_QUALITY = 75
 """WebP's own default."""
 XMP_BYTES = 1 << 20
 """Looked through for an XMP packet at most."""
+_ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
+"""Formats whose further pictures are moments; those of TIFF, MPO, HEIF and icons are not."""
 _TURNED = frozenset({5, 6, 7, 8})
 """EXIF orientations that exchange width and height (CIPA DC-008, 4.6.4)."""
-_UPRIGHT = {
-    2: "FLIP_LEFT_RIGHT",
-    3: "ROTATE_180",
-    4: "FLIP_TOP_BOTTOM",
-    5: "TRANSPOSE",
-    6: "ROTATE_270",
-    7: "TRANSVERSE",
-    8: "ROTATE_90",
-}
-"""What shows a picture of an EXIF orientation upright."""
 _EXIF_DATES = (
     ("EXIF DateTimeOriginal", "EXIF OffsetTimeOriginal"),
     ("EXIF DateTimeDigitized", "EXIF OffsetTimeDigitized"),
@@ -42,7 +35,7 @@ _XMP_DATE = re.compile(
 
 
 def prepare() -> None:
-    """Load all of Pillow's formats and HEIF."""
+    """Load all of Pillow's formats, HEIF, and what signatures are made with."""
     import pillow_heif
     from PIL import Image
 
@@ -51,10 +44,11 @@ def prepare() -> None:
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before anything is decoded
     Image.init()
     importlib.import_module("exifread")
+    importlib.import_module("tasks.fingerprint.perceptual.pictures").prepare()
 
 
 def read_image(request: Request, file: FetchedFile) -> Facts:
-    """Return size, EXIF, XMP and a thumbnail of a picture that Pillow reads.
+    """Return size, EXIF, XMP, thumbnail and signature of a picture that Pillow reads.
 
     What can be told is told even where decoding fails; the failure is the `problem`.
 
@@ -71,19 +65,46 @@ def read_image(request: Request, file: FetchedFile) -> Facts:
         facts |= _exif_facts(exif, request)
         facts["dates"] = [*facts.get("dates", []), *_xmp_dates(picture.info)]
         turned = facts.pop("orientation", 1)
+        if request.label == "tiff":
+            turned = 1  # Pillow turns those by itself
         if turned in _TURNED:
             facts["width"], facts["height"] = picture.height, picture.width
         if picture.width * picture.height > PIXEL_LIMIT:
             facts["problem"] = Problem.LIMITED.because("more than 100 megapixels: not decoded")
             return facts
-        if request.thumbnail:
+        if request.thumbnail or request.signature:
             try:
-                facts["thumbnail_bytes"] = _thumbnail(picture, turned)
+                facts |= _seen(picture, turned, request)
             except MemoryError:
                 facts["problem"] = Problem.LIMITED.because("decoding it takes too much memory")
             except Exception as error:  # noqa: BLE001 - facts of a damaged picture are kept
                 facts["problem"] = problem_of(error, request.label)
     return facts
+
+
+def _seen(picture: Any, orientation: int, request: Request) -> Facts:
+    """Return what is made of the pixels: thumbnail and signature, as they are wanted."""
+    side = THUMBNAIL_PIXELS
+    picture.draft("YCbCr" if request.thumbnail else "L", (side, side))
+    picture.load()
+    facts: Facts = {}
+    if request.thumbnail:
+        facts["thumbnail_bytes"] = _thumbnail(picture, orientation)
+    is_moving = picture.format in _ANIMATED and getattr(picture, "is_animated", False)
+    if request.signature and (request.animation or not is_moving):
+        facts["signature_bytes"] = _signature(picture, orientation, is_moving=is_moving)
+    return facts
+
+
+def _signature(picture: Any, orientation: int, *, is_moving: bool) -> bytes:
+    """Return the views of a still picture, or the moments of an animated one."""
+    from tasks.fingerprint.perceptual.film import animation_shots, film_prints
+    from tasks.fingerprint.perceptual.pictures import picture_views
+
+    if is_moving:
+        shots, duration_ms = animation_shots(picture)
+        return pack(film_prints(shots, duration_ms, UNNAMED))
+    return pack(picture_views(picture, UNNAMED, orientation=orientation))
 
 
 def read_raw(request: Request, file: FetchedFile) -> Facts:
@@ -97,14 +118,18 @@ def _thumbnail(picture: Any, orientation: int) -> bytes:
     """Return the picture as WebP within 256 by 256 pixels, upright."""
     from PIL import Image
 
-    picture.draft("RGB", (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    has_alpha = "A" in picture.getbands() or "transparency" in picture.info
-    small = picture.convert("RGBA" if has_alpha else "RGB")
-    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), Image.Resampling.BILINEAR, 2.0)
-    if orientation in _UPRIGHT:
-        small = small.transpose(Image.Transpose[_UPRIGHT[orientation]])
+    from tasks.fingerprint.perceptual.pictures import upright
+
+    if picture.mode == "YCbCr":
+        small = picture.copy()  # colors are converted when there are few of them
+    else:
+        has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+        small = picture.convert("RGBA" if has_alpha else "RGB")
+    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), Image.Resampling.BILINEAR, 1.0)
+    if small.mode == "YCbCr":
+        small = small.convert("RGB")
     sink = io.BytesIO()
-    small.save(sink, "WEBP", quality=THUMBNAIL_QUALITY, method=0)
+    upright(small, orientation).save(sink, "WEBP", quality=THUMBNAIL_QUALITY, method=0)
     return sink.getvalue()
 
 

@@ -5,11 +5,12 @@ import importlib
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
 from models.domain.fingerprint import Problem
+from models.domain.near_payload import pack_problem
 from tasks.fingerprint.sources import FetchedFile, TooMuchError
 
 Facts = dict[str, Any]
@@ -25,11 +26,8 @@ _PARSERS = {
     "ole": "tasks.fingerprint.packages",
     "mail": "tasks.fingerprint.mail",
     "archive": "tasks.fingerprint.archives",
-    "near_image": "tasks.fingerprint.perceptual.reading",
-    "near_audio": "tasks.fingerprint.perceptual.reading",
-    "near_video": "tasks.fingerprint.perceptual.reading",
-    "near_document": "tasks.fingerprint.perceptual.reading",
     "evidence_text": "tasks.fingerprint.evidence_text",
+    "text": "tasks.fingerprint.perceptual.reading",
 }
 """Module of each kind of parser; each has a function `read_<kind>(request, file) -> Facts`."""
 
@@ -46,6 +44,8 @@ class Request:
         label: what the content is taken for.
         size_bytes: size of the file.
         thumbnail: whether one is wanted.
+        signature: whether one is wanted, to compare contents by.
+        animation: whether one is wanted of an animated picture, too: all of it is decoded.
         read_gps: whether the position may be read.
     """
 
@@ -53,7 +53,14 @@ class Request:
     label: str
     size_bytes: int
     thumbnail: bool = False
+    signature: bool = False
+    animation: bool = False
     read_gps: bool = False
+
+    @property
+    def decodes(self) -> bool:
+        """Whether more than headers is needed."""
+        return self.thumbnail or self.signature
 
     def document(self) -> dict[str, Any]:
         """Return the request as it travels."""
@@ -63,6 +70,21 @@ class Request:
     def from_document(cls, document: dict[str, Any]) -> "Request":
         """Return the request that travelled."""
         return cls(**{name: document[name] for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a parser found in one content.
+
+    Attributes:
+        facts: columns by name; `problem` where it failed.
+        thumbnail: WebP, or b"" where there is none.
+        signature: bytes of `near_payload`; None where none was made.
+    """
+
+    facts: Facts
+    thumbnail: bytes = b""
+    signature: bytes | None = None
 
 
 _KINDS = {
@@ -105,8 +127,8 @@ def preload() -> None:
         prepare()
 
 
-def parse(request: Request, file: FetchedFile) -> tuple[Facts, bytes]:
-    """Return the facts of one content, and its thumbnail or b"".
+def parse(request: Request, file: FetchedFile) -> Answer:
+    """Return what is to be said of one content.
 
     A parser that fails leaves a `problem`; nothing is raised but `MemoryError` twice over.
     """
@@ -114,14 +136,23 @@ def parse(request: Request, file: FetchedFile) -> tuple[Facts, bytes]:
         module = importlib.import_module(_PARSERS[request.kind])
         read: Callable[[Request, FetchedFile], Facts] = getattr(module, f"read_{request.kind}")
         facts = read(request, file)
-    except MemoryError:
-        return {"problem": Problem.LIMITED.because("parsing it takes too much memory")}, b""
-    except TooMuchError as error:
-        return {"problem": Problem.LIMITED.because(describe(error))}, b""
     except Exception as error:  # noqa: BLE001 - the edge to foreign parsers; the reason is kept
-        return {"problem": problem_of(error, request.label)}, b""
-    thumbnail = facts.pop("thumbnail_bytes", b"")
-    return {name: value for name, value in facts.items() if value not in (None, "", [])}, thumbnail
+        return Answer(facts={"problem": problem_of(error, request.label)})
+    thumbnail, signature = facts.pop("thumbnail_bytes", b""), facts.pop("signature_bytes", None)
+    if request.signature and signature is None and not facts.get("problem"):
+        signature = _signed(replace(request, label=facts.get("label") or request.label), file)
+    known = {name: value for name, value in facts.items() if value not in (None, "", [])}
+    return Answer(facts=known, thumbnail=thumbnail, signature=signature)
+
+
+def _signed(request: Request, file: FetchedFile) -> bytes | None:
+    """Return the signature of a content that its parser did not make on the way."""
+    reading = importlib.import_module("tasks.fingerprint.perceptual.reading")
+    sign: Callable[[Request, FetchedFile], bytes | None] = reading.sign
+    try:
+        return sign(request, file)
+    except Exception as error:  # noqa: BLE001 - the edge to foreign parsers; the reason is kept
+        return pack_problem(problem_of(error, request.label))
 
 
 _UNSUPPORTED = re.compile(r"unsupported|not supported|not implemented|unknown codec", re.IGNORECASE)
@@ -129,6 +160,10 @@ _UNSUPPORTED = re.compile(r"unsupported|not supported|not implemented|unknown co
 
 def problem_of(error: Exception, label: str) -> str:
     """Return what a parser's error says about the file."""
+    if isinstance(error, MemoryError):
+        return Problem.LIMITED.because("parsing it takes too much memory")
+    if isinstance(error, TooMuchError):
+        return Problem.LIMITED.because(describe(error))
     reason = f"cannot be parsed as {label}: {describe(error)}"
     is_variant = isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error))
     return (Problem.UNSUPPORTED if is_variant else Problem.CORRUPT).because(reason)

@@ -3,6 +3,7 @@
 from typing import BinaryIO, Protocol
 
 from models.domain.manifest import ManifestRow
+from models.domain.near import Signature
 from tasks.fingerprint.children import Fetch, Parsed
 from tasks.fingerprint.parsing import Request
 
@@ -44,4 +45,16 @@ class Thumbnails(Protocol):
 
     def put(self, sha256: str, picture: bytes) -> None:
         """Keep one. Repeating it changes nothing."""
+        ...
+
+
+class Signatures(Protocol):
+    """Signatures at rest, by content."""
+
+    def has(self, sha256: str) -> bool:
+        """Return whether a content was signed, or cannot be."""
+        ...
+
+    def put(self, signature: Signature) -> None:
+        """Keep one. Repeating it changes nothing; safe to call from many threads."""
         ...

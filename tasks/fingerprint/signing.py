@@ -1,56 +1,108 @@
-"""Signatures of contents: kept by content and version, made in the parsing children."""
+"""Signatures of contents at rest, and catching up with those that were read without one."""
 
-from collections.abc import Sequence
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Protocol
+from functools import cache, partial
 
-from models.domain.errors import BusyError, FileOrganizerError, MissingError
+from models.domain.errors import BusyError, FileOrganizerError
 from models.domain.fingerprint import Problem
-from models.domain.near import SIGNATURE_VERSION, Content, Signature
-from models.domain.near_payload import unpack
+from models.domain.near import SIGNATURE_VERSION, Content, NearMedia, Signature
+from models.domain.near_payload import checked
+from models.domain.table_refs import TableRef
 from tasks.fingerprint.parsing import Request
-from tasks.fingerprint.ports import ByteSource, Parser
+from tasks.fingerprint.ports import ByteSource, Parser, Signatures
 from tasks.fingerprint.reading import KEPT_BYTES, WHOLE_BYTES
+from warehouse.schemas.arrow import to_table
 from warehouse.store.parts import Lake
 
 _RANGE_BYTES = 1 << 20
 _STARTS_ENOUGH = frozenset({"audio", "video"})
 """Kinds whose decoders ask for the ranges they need."""
+_DIGEST_BYTES = 32
+_FOLDER = f"signatures/v{SIGNATURE_VERSION}"
+_INDEX = ".sha256s"
+"""Beside each pack: the digests of its contents, 32 bytes each. Written last: the pack is whole."""
 
 
-class Signatures(Protocol):
-    """Signatures at rest, by content."""
+def _split(digests: bytes) -> Iterator[bytes]:
+    return (digests[at : at + _DIGEST_BYTES] for at in range(0, len(digests), _DIGEST_BYTES))
 
-    def get(self, sha256: str) -> bytes | None:
-        """Return the payload of a content; None when it was not made yet."""
-        ...
 
-    def put(self, sha256: str, payload: bytes) -> None:
-        """Keep one. Repeating it changes nothing."""
-        ...
+class _Index:
+    """Which contents the packs of one lake hold; shared by the batches of this process."""
+
+    def __init__(self) -> None:
+        self.packs: dict[str, bytes] = {}
+        self.known: set[bytes] = set()
+        self._lock = threading.Lock()
+
+    def refresh(self, lake: Lake) -> None:
+        """Read what was added; start anew where a pack is gone."""
+        names = {name for name in lake.names(_FOLDER) if name.endswith(_INDEX)}
+        with self._lock:
+            if not names >= self.packs.keys():
+                self.packs, self.known = {}, set()
+            for name in sorted(names - self.packs.keys()):
+                self.packs[name] = lake.read_blob(f"{_FOLDER}/{name}")
+                self.known.update(_split(self.packs[name]))
+
+
+@cache
+def _index_of(_lake_url: str) -> _Index:
+    return _Index()
 
 
 class LakeSignatures:
-    """`signatures/v<version>/<first two digits>/<sha256>`: one for each content, wherever it is."""
+    """Packs of rows of `Signature` in the lake: one for each batch that signed something.
+
+    A signature belongs to a content, wherever its files are, and to `SIGNATURE_VERSION`. One blob
+    for each would cost as much as making it. A content can lie in two packs, when two batches met
+    it at the same time; both rows are the same.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._index = _index_of(lake.url)
+        self._index.refresh(lake)
+        self._new: dict[str, Signature] = {}
+        self._lock = threading.Lock()
 
-    @staticmethod
-    def _uri(sha256: str) -> str:
-        return f"signatures/v{SIGNATURE_VERSION}/{sha256[:2]}/{sha256}"
+    def has(self, sha256: str) -> bool:
+        """Return whether a content was signed, or cannot be."""
+        return sha256 in self._new or bytes.fromhex(sha256) in self._index.known
 
-    def get(self, sha256: str) -> bytes | None:
-        """Return the payload of a content; None when it was not made yet."""
-        try:
-            return self._lake.read_blob(self._uri(sha256))
-        except MissingError:
-            return None
+    def put(self, signature: Signature) -> None:
+        """Take one, for the next `save`."""
+        with self._lock:
+            self._new[signature.sha256] = signature
 
-    def put(self, sha256: str, payload: bytes) -> None:
-        """Keep one; equal contents have equal ones."""
-        self._lake.write_blob(self._uri(sha256), payload)
+    def save(self) -> None:
+        """Write what was taken as one pack; equal contents make an equal pack."""
+        with self._lock:
+            rows, self._new = sorted(self._new.values(), key=lambda row: row.sha256), {}
+        if not rows:
+            return
+        digests = b"".join(bytes.fromhex(row.sha256) for row in rows)
+        name = f"{_FOLDER}/{hashlib.sha256(digests).hexdigest()[:32]}"
+        uri = f"{name}.parquet"
+        self._lake.write_part(to_table(rows, Signature), uri=uri, table_name="signatures")
+        self._lake.write_blob(f"{name}{_INDEX}", digests)
+
+    def packs_of(self, sha256s: Iterable[str]) -> list[TableRef]:
+        """Return the packs that hold any of some contents, by name."""
+        wanted = {bytes.fromhex(sha256) for sha256 in sha256s}
+        packs = sorted(self._index.packs.items())
+        names = [name for name, digests in packs if not wanted.isdisjoint(_split(digests))]
+        uris = [f"{_FOLDER}/{name.removesuffix(_INDEX)}.parquet" for name in names]
+        return [ref for uri in uris if (ref := self._lake.find(uri)) is not None]
+
+
+def signature_of(sha256: str, made: bytes) -> Signature:
+    """Return the row of what a child answered, checked to the byte: a child is not trusted."""
+    payload, problem = checked(made)
+    return Signature(sha256=sha256, version=SIGNATURE_VERSION, payload=payload, problem=problem)
 
 
 def sign_contents(
@@ -58,40 +110,43 @@ def sign_contents(
     *,
     source: ByteSource,
     parser: Parser,
-    kept: Signatures,
+    signatures: Signatures,
     threads: int,
 ) -> list[Signature]:
-    """Return one row for each content, in the order given; none is ever an error.
+    """Sign what is not signed yet; return a row for each content that could not be, in order.
 
     Raises:
         BusyError: the storage, not some file, is occupied.
         BrokenError: no parser can be started.
     """
-    work = partial(_sign, source=source, parser=parser, kept=kept)
+    missing = [content for content in contents if not signatures.has(content.sha256)]
+    work = partial(_sign, source=source, parser=parser)
+    failed: list[Signature] = []
     with ThreadPoolExecutor(threads, thread_name_prefix="signing") as pool:
-        return list(pool.map(work, contents))
+        for row, is_final in pool.map(work, missing):
+            if is_final:
+                signatures.put(row)
+            if row.problem is not None:
+                failed.append(row)
+    return failed
 
 
-def _sign(content: Content, *, source: ByteSource, parser: Parser, kept: Signatures) -> Signature:
-    payload = kept.get(content.sha256)
-    problem: str | None = None
-    if payload is None:
-        try:
-            payload, problem = _made(content, source, parser)
-        except BusyError:
-            raise
-        except FileOrganizerError as error:
-            payload, problem = b"", Problem.UNREADABLE.because(type(error).__name__)
-        else:
-            if problem is None:
-                kept.put(content.sha256, payload)
-    return Signature(
-        sha256=content.sha256, version=SIGNATURE_VERSION, payload=payload, problem=problem
-    )
+def _sign(content: Content, *, source: ByteSource, parser: Parser) -> tuple[Signature, bool]:
+    """Return a content's signature, and whether it would be the same at another try."""
+    try:
+        return _made(content, source, parser)
+    except BusyError:
+        raise
+    except FileOrganizerError as error:
+        problem = Problem.UNREADABLE.because(type(error).__name__)
+    return _unsigned(content, problem), False
 
 
-def _made(content: Content, source: ByteSource, parser: Parser) -> tuple[bytes, str | None]:
-    """Return the payload of a content, checked, and what was wrong with it."""
+def _unsigned(content: Content, problem: str) -> Signature:
+    return Signature(sha256=content.sha256, version=SIGNATURE_VERSION, payload=b"", problem=problem)
+
+
+def _made(content: Content, source: ByteSource, parser: Parser) -> tuple[Signature, bool]:
     is_whole = content.size_bytes <= WHOLE_BYTES and content.kind not in _STARTS_ENOUGH
     count = content.size_bytes if is_whole else min(content.size_bytes, KEPT_BYTES)
     blob = source.read_range(content.key, 0, count)
@@ -99,18 +154,18 @@ def _made(content: Content, source: ByteSource, parser: Parser) -> tuple[bytes, 
     def fetch(offset: int, length: int) -> bytes:
         return source.read_range(content.key, offset, min(length, _RANGE_BYTES))
 
+    kind = "text" if content.kind == NearMedia.DOCUMENT else content.kind
     request = Request(
-        kind=f"near_{content.kind}", label=content.label, size_bytes=content.size_bytes
+        kind=kind,
+        label=content.label,
+        size_bytes=content.size_bytes,
+        signature=True,
+        animation=True,
     )
     parsed = parser.parse(request, blob=blob, fetch=fetch)
     if source.stat(content.key).version != content.version:
-        return b"", Problem.DEFERRED.because("it changed since it was read")
-    problem = parsed.facts.get("problem")
-    if isinstance(problem, str) and problem:
-        return b"", problem
-    payload = parsed.thumbnail
-    try:
-        unpack(payload, content.sha256)
-    except ValueError as error:
-        return b"", Problem.CORRUPT.because(f"its parser answered nonsense: {error}")
-    return payload, None
+        return _unsigned(content, Problem.DEFERRED.because("it changed since it was read")), False
+    if parsed.signature is None:
+        reason = str(parsed.facts.get("problem") or Problem.UNSUPPORTED.because("nothing to sign"))
+        return _unsigned(content, reason), not parsed.is_dead
+    return signature_of(content.sha256, parsed.signature), True

@@ -2,6 +2,7 @@
 
 import os
 
+import pyarrow as pa
 from prefect import task
 
 from models.domain.near import Content, Signature
@@ -14,6 +15,7 @@ from tasks.fingerprint.signing import LakeSignatures, sign_contents
 from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import to_rows, to_table
+from warehouse.schemas.files import texts
 from warehouse.store.parts import open_lake
 
 
@@ -42,13 +44,28 @@ def list_contents(
     retry_jitter_factor=RETRY_JITTER_RATIO,
     retry_condition_fn=is_busy,
 )
+def list_unsigned(job_id: str, contents: TableRef) -> TableRef:
+    """Return the contents that were not signed when they were read, rows of `Content`."""
+    settings = Settings()
+    lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
+    signatures = LakeSignatures(lake)
+    table = lake.read(contents)
+    is_missing = [not signatures.has(sha256) for sha256 in texts(table, "sha256")]
+    missing = table.filter(pa.array(is_missing, pa.bool_()))
+    uri = f"runs/{job_id}/near/unsigned-{contents.sha256[:16]}.parquet"
+    return lake.write_part(missing, uri=uri, table_name="contents")
+
+
+@task(
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_jitter_factor=RETRY_JITTER_RATIO,
+    retry_condition_fn=is_busy,
+)
 def sign_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows name them
     job_id: str, root_id: str, batch: int, contents: TableRef, first: int, last: int
 ) -> TableRef:
-    """Return the signatures of contents [first, last); what was signed before is not read again.
-
-    Returns:
-        (last - first,) rows of `Signature`, sorted by content.
+    """Sign contents [first, last); return those that cannot be, rows of `Signature`.
 
     Raises:
         BusyError: the storage is occupied; the batch is tried again.
@@ -56,7 +73,7 @@ def sign_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows name th
     """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    uri = f"runs/{job_id}/near/{contents.sha256[:16]}/part-{batch:05d}-{first}-{last}.parquet"
+    uri = f"runs/{job_id}/near/{contents.sha256[:16]}/failed-{batch:05d}-{first}-{last}.parquet"
     found = lake.find(uri)
     if found is not None:
         return found
@@ -66,11 +83,26 @@ def sign_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows name th
     limits = Limits(
         memory_bytes=settings.parser_memory_bytes, cpu_s=settings.parser_cpu_s, children=cores
     )
-    rows = sign_contents(
+    signatures = LakeSignatures(lake)
+    failed = sign_contents(
         to_rows(lake.read(contents).slice(first, last - first), Content),
         source=open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url),
         parser=shared_pool(limits),
-        kept=LakeSignatures(lake),
+        signatures=signatures,
         threads=cores,
     )
-    return lake.write_part(to_table(rows, Signature), uri=uri, table_name="signatures")
+    signatures.save()
+    return lake.write_part(to_table(failed, Signature), uri=uri, table_name="signatures")
+
+
+@task(
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_jitter_factor=RETRY_JITTER_RATIO,
+    retry_condition_fn=is_busy,
+)
+def list_packs(contents: TableRef) -> list[TableRef]:
+    """Return the packs of rows of `Signature` that hold any of these contents, and others."""
+    settings = Settings()
+    lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
+    return LakeSignatures(lake).packs_of(texts(lake.read(contents), "sha256"))

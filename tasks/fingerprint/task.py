@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from prefect import task
@@ -13,8 +14,9 @@ from models.domain.table_refs import TableRef
 from models.settings import Settings
 from storage.opening import open_store
 from tasks.fingerprint import core
-from tasks.fingerprint.batch import Wishes, fingerprint_rows
+from tasks.fingerprint.batch import Ports, Wishes, fingerprint_rows
 from tasks.fingerprint.children import Limits, ParserPool, shared_pool
+from tasks.fingerprint.signing import LakeSignatures
 from tasks.fingerprint.thumbnails import LakeThumbnails
 from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
@@ -36,11 +38,26 @@ CLOCK_TOLERANCE = timedelta(days=1)
     retry_condition_fn=is_busy,
 )
 def fingerprint_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows name them
-    job_id: str, root_id: str, batch: int, manifest: TableRef, first: int, last: int
+    job_id: str,
+    root_id: str,
+    batch: int,
+    manifest: TableRef,
+    first: int,
+    last: int,
+    sign: Sequence[str] = (),
 ) -> TableRef:
     """Read the files of rows [first, last) of a manifest once, and return their fingerprints.
 
     A batch that was finished before is found in the lake and not made again.
+
+    Args:
+        job_id: whose options hold.
+        root_id: where the files are.
+        batch: number of the batch.
+        manifest: rows of `ManifestRow`.
+        first: the first of the batch.
+        last: the one after its last.
+        sign: which of `NearMedia` are signed on the way; still pictures always are.
 
     Returns:
         (last - first,) rows of Fingerprint, sorted by key.
@@ -59,13 +76,16 @@ def fingerprint_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows 
         return found
     store = open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url)
     rows = to_rows(lake.read(manifest).slice(first, last - first), ManifestRow)
-    made = fingerprint_rows(
-        rows,
+    signatures = LakeSignatures(lake)
+    ports = Ports(
         source=store,
         parser=_parsers(settings),
         thumbnails=LakeThumbnails(lake),
-        wishes=_wishes(job, settings, is_local=store.can_rename),
+        signatures=signatures,
     )
+    wishes = _wishes(job, settings, is_local=store.can_rename)
+    made = fingerprint_rows(rows, ports, replace(wishes, sign=frozenset(sign)))
+    signatures.save()
     if any(row.sha256 is None for row in made):
         store.identity()  # a root that went away is an error, not many unreadable files
     return lake.write_part(to_table(made, Fingerprint), uri=uri, table_name="fingerprints")

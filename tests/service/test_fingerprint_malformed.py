@@ -11,8 +11,9 @@ import fingerprint_samples as samples
 import pytest
 
 from models.domain.fingerprint import Fingerprint, Problem
+from models.domain.near import NearMedia, Signature
 from storage.opening import canonical_url, open_store
-from tasks.fingerprint.batch import Wishes, fingerprint_rows
+from tasks.fingerprint.batch import Ports, Wishes, fingerprint_rows
 from tasks.fingerprint.children import ParserPool
 from tasks.fingerprint.nursery import Limits
 
@@ -51,6 +52,19 @@ def damaged(folder: Path) -> int:
     return FILES
 
 
+class KeptSignatures:
+    """Signatures in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Signature] = {}
+
+    def has(self, sha256: str) -> bool:
+        return sha256 in self.rows
+
+    def put(self, signature: Signature) -> None:
+        self.rows[signature.sha256] = signature
+
+
 class Kept:
     """Thumbnails in memory."""
 
@@ -70,10 +84,16 @@ def test_a_thousand_malformed_files(tmp_path: Path, capsys: pytest.CaptureFixtur
     store = open_store(canonical_url(str(tmp_path)))
     rows = [row for page in store.list_pages() for row in page.rows]
     assert len(rows) == FILES
-    wishes = Wishes(latest=datetime(2030, 1, 1), threads=2)  # noqa: DTZ001 - a wall clock's time
+    wishes = Wishes(
+        latest=datetime(2030, 1, 1),  # noqa: DTZ001 - a wall clock's time
+        threads=2,
+        sign=frozenset(NearMedia),
+    )
+    signatures = KeptSignatures()
     started = time.monotonic()
     with ParserPool(Limits(memory_bytes=512_000_000, cpu_s=10, children=2)) as pool:
-        made = fingerprint_rows(rows, source=store, parser=pool, thumbnails=Kept(), wishes=wishes)
+        ports = Ports(source=store, parser=pool, thumbnails=Kept(), signatures=signatures)
+        made = fingerprint_rows(rows, ports, wishes)
         deaths = pool.deaths
     seconds = time.monotonic() - started
     assert [row.key for row in made] == sorted(row.key for row in rows)

@@ -8,12 +8,12 @@ from functools import cache
 
 import fingerprint_samples as samples
 import pytest
-from test_fingerprint_malformed import Kept
+from test_fingerprint_malformed import Kept, KeptSignatures
 
 from models.domain.fingerprint import Fingerprint
 from storage.opening import canonical_url, open_store
 from tasks.categorize.rules import CertainRules
-from tasks.fingerprint.batch import Wishes, fingerprint_rows
+from tasks.fingerprint.batch import Ports, Wishes, fingerprint_rows
 from tasks.fingerprint.children import ParserPool
 from tasks.fingerprint.nursery import Limits
 
@@ -39,9 +39,8 @@ def made(thumbnails: Kept) -> dict[str, Fingerprint]:
     rows = [row for page in store.list_pages() for row in page.rows]
     wishes = Wishes(latest=datetime(2026, 12, 31), threads=2)  # noqa: DTZ001 - a wall clock's time
     with ParserPool(Limits(memory_bytes=1_000_000_000, cpu_s=10, children=2)) as pool:
-        found = fingerprint_rows(
-            rows, source=store, parser=pool, thumbnails=thumbnails, wishes=wishes
-        )
+        ports = Ports(source=store, parser=pool, thumbnails=thumbnails, signatures=KeptSignatures())
+        found = fingerprint_rows(rows, ports, wishes)
         assert pool.deaths == 0
     return {row.key: row for row in found}
 

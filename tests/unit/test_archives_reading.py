@@ -23,9 +23,9 @@ needs_libarchive = pytest.mark.skipif(
 
 def listed(label: str, data: bytes) -> Listing:
     request = Request(kind="archive", label=label, size_bytes=len(data))
-    facts, payload = parse(request, FetchedFile(None, len(data), bytearray(data), 0))
-    assert "problem" not in facts
-    return unpack_listing(payload)
+    answer = parse(request, FetchedFile(None, len(data), bytearray(data), 0))
+    assert "problem" not in answer.facts
+    return unpack_listing(answer.thumbnail)
 
 
 def digests(listing: Listing) -> dict[str, str | None]:

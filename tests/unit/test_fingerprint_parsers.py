@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from models.domain.fingerprint import Problem
+from models.domain.near import FilmFrame, PictureView
+from models.domain.near_payload import unpack
 from tasks.fingerprint.parsing import Request, parse, parser_kind, preload
 from tasks.fingerprint.signatures import sniff
 from tasks.fingerprint.sources import FetchedFile, TooMuchError
@@ -26,7 +28,8 @@ def facts_of(label: str, data: bytes, **wishes: bool) -> tuple[dict[str, Any], b
     kind = parser_kind(label, sniff(data))
     assert kind is not None
     request = Request(kind=kind, label=label, size_bytes=len(data), **wishes)
-    return parse(request, FetchedFile(None, len(data), bytearray(data), 0))
+    answer = parse(request, FetchedFile(None, len(data), bytearray(data), 0))
+    return answer.facts, answer.thumbnail
 
 
 def test_a_photo_tells_camera_time_and_offset():
@@ -45,6 +48,65 @@ def test_a_turned_photo_has_its_shown_size_and_an_upright_thumbnail():
     with Image.open(io.BytesIO(thumbnail)) as small:
         assert small.format == "WEBP"
         assert small.size == (192, 256)
+
+
+def test_a_turned_tiff_is_turned_once():
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    data = samples.image("TIFF", exif=exif, size=(300, 200))
+    facts, thumbnail = facts_of("tiff", data, thumbnail=True)
+    assert (facts["width"], facts["height"]) == (200, 300)
+    with Image.open(io.BytesIO(thumbnail)) as small:
+        assert small.size == (171, 256)
+
+
+def test_a_photo_with_a_second_picture_inside_is_a_still(tmp_path):
+    still = Image.effect_noise((64, 48), 90).convert("RGB")
+    still.save(tmp_path / "a.mpo", save_all=True, append_images=[still])
+    data = (tmp_path / "a.mpo").read_bytes()
+    request = Request(kind="image", label="jpeg", size_bytes=len(data), signature=True)
+    made = parse(request, FetchedFile(None, len(data), bytearray(data), 0)).signature
+    assert isinstance(unpack(made or b"", "")[0], PictureView)
+
+
+def test_an_animation_is_signed_only_where_that_was_asked():
+    still = Image.effect_noise((64, 48), 90)
+    sink = io.BytesIO()
+    still.save(sink, "GIF", save_all=True, append_images=[still.rotate(90)], duration=500)
+    data = sink.getvalue()
+    for animation in (False, True):
+        request = Request(
+            kind="image", label="gif", size_bytes=len(data), signature=True, animation=animation
+        )
+        made = parse(request, FetchedFile(None, len(data), bytearray(data), 0)).signature
+        rows = [] if made is None else unpack(made, "")
+        assert all(isinstance(row, FilmFrame) for row in rows)
+        assert bool(rows) == animation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_the_signature_does_not_depend_on_whether_a_thumbnail_is_made(mode, orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    sink = io.BytesIO()
+    Image.effect_noise((700, 600), 90).convert(mode).save(sink, "JPEG", exif=exif)
+    data = sink.getvalue()
+    made = [
+        parse(
+            Request(
+                kind="image",
+                label="jpeg",
+                size_bytes=len(data),
+                signature=True,
+                thumbnail=thumbnail,
+            ),
+            FetchedFile(None, len(data), bytearray(data), 0),
+        ).signature
+        for thumbnail in (False, True)
+    ]
+    assert made[0]
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "AVIF"])
@@ -146,7 +208,7 @@ def test_sound_and_video():
 def test_a_playlist_that_calls_itself_a_video_is_not_followed():
     data = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
     request = Request(kind="video", label="mp4", size_bytes=len(data))
-    facts, _ = parse(request, FetchedFile(None, len(data), bytearray(data), 0))
+    facts = parse(request, FetchedFile(None, len(data), bytearray(data), 0)).facts
     assert Problem.CORRUPT.is_kind_of(facts["problem"])
 
 

@@ -38,6 +38,7 @@ class _Shelf(Protocol):
     def path(self, uri: str) -> str: ...
     def put(self, uri: str, data: bytes | memoryview) -> None: ...
     def get(self, uri: str) -> bytes: ...
+    def names(self, uri: str) -> list[str]: ...
 
 
 @contextmanager
@@ -101,6 +102,10 @@ class _LocalShelf:
         with _translated(uri):
             return (self.root / uri).read_bytes()
 
+    def names(self, uri: str) -> list[str]:
+        with _translated(uri):
+            return [path.name for path in (self.root / uri).iterdir()]
+
 
 class _S3Shelf:
     """A bucket's prefix: one PUT is atomic, and equal names carry equal bytes."""
@@ -121,6 +126,10 @@ class _S3Shelf:
 
     def get(self, uri: str) -> bytes:
         return self._call(uri, partial(self.files.cat_file, self.path(uri)))
+
+    def names(self, uri: str) -> list[str]:
+        paths = self._call(uri, partial(self.files.ls, self.path(uri), detail=False))
+        return [PurePosixPath(path).name for path in paths]
 
     def _call(self, uri: str, call: Callable[[], Value]) -> Value:
         from botocore.exceptions import BotoCoreError
@@ -294,6 +303,17 @@ class Lake:
             MissingError: there are none.
         """
         return self._shelf.get(_checked(uri))
+
+    def names(self, uri: str) -> list[str]:
+        """Return the names right below `uri`, sorted; [] when there is nothing.
+
+        Raises:
+            BusyError: the lake does not answer.
+        """
+        try:
+            return sorted(self._shelf.names(_checked(uri)))
+        except MissingError:
+            return []
 
 
 def open_lake(url: str, *, s3_endpoint_url: str | None = None) -> Lake:

@@ -1,5 +1,6 @@
 """pHash, dHash, and the hashes of what a copy may show of a picture."""
 
+import itertools
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,8 @@ from tasks.fingerprint.perceptual.pdq import Picture, dct_rows
 
 _SIDE = 8
 """Terms a side that become bits (Krawetz 2011, "Looks Like It"; imagehash's `hash_size`)."""
+_MIDDLE = slice(_SIDE * _SIDE // 2 - 1, _SIDE * _SIDE // 2 + 1)
+"""The two terms whose mean is the median."""
 _RESIZED = 32
 """Side of the picture that pHash transforms: imagehash's `hash_size * highfreq_factor`."""
 
@@ -17,7 +20,8 @@ _RESIZED = 32
 def _bits(terms: Picture) -> Picture:
     """Return (n, 64) which terms are above the median of their own block of (n, 8, 8)."""
     flat = terms.reshape(-1, _SIDE * _SIDE)
-    return flat > np.median(flat, axis=1, keepdims=True)
+    middle = np.sort(flat, axis=1)[:, _MIDDLE]
+    return flat > middle.mean(axis=1, keepdims=True)
 
 
 @cache
@@ -78,24 +82,36 @@ def _crop_bases() -> tuple[Picture, Picture]:
     return rows, columns
 
 
-def _tilted(thumb: Picture) -> Picture:
-    """Return (n, 64, 64) the picture tilted in the ways of `TILTS`; what it lacks is black."""
-    image = Image.fromarray(thumb)
-    size = (THUMB_SIDE, THUMB_SIDE)
-    return np.stack(
-        [
-            np.asarray(
-                image.transform(
-                    size,
-                    Image.Transform.AFFINE,
-                    (a, b, c * THUMB_SIDE, d, e, f * THUMB_SIDE),
-                    Image.Resampling.BILINEAR,
-                ),
-                np.float32,
-            )
-            for a, b, c, d, e, f in TILTS
-        ]
-    )
+@cache
+def _tilt_terms() -> Picture:
+    """Return (tilts * 64, 1024) float32: what each pixel at half size adds to each term of a tilt.
+
+    A tilt mixes rows with columns, so there is no basis for each; at half size all are one product
+    of 2 MB, which stays in the cache. What a tilt lacks is black.
+    """
+    half = THUMB_SIDE // 2
+    basis = dct_rows(_SIDE, half, first=0)
+    both = np.kron(basis, basis)
+    v, u = np.divmod(np.arange(half * half), half)
+    u, v = (u + 0.5) / half, (v + 0.5) / half
+    found: list[Picture] = []
+    for a, b, c, d, e, f in TILTS:
+        x, y = (a * u + b * v + c) * half - 0.5, (d * u + e * v + f) * half - 0.5
+        weights = np.zeros((half * half, half * half), np.float32)
+        left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+        for column, row in itertools.product((left, left + 1), (top, top + 1)):
+            share = (1 - np.abs(x - column)) * (1 - np.abs(y - row))
+            is_there = (column >= 0) & (column < half) & (row >= 0) & (row < half)
+            pixel = row * half + column
+            np.add.at(weights, (np.flatnonzero(is_there), pixel[is_there]), share[is_there])
+        found.append(both @ weights)
+    return np.concatenate(found)
+
+
+def _halved(picture: Picture) -> Picture:
+    """Return the (1024,) means of two by two pixels of (64, 64)."""
+    rows = picture[0::2] + picture[1::2]
+    return (0.25 * (rows[:, 0::2] + rows[:, 1::2])).ravel()
 
 
 def variant_hashes(thumb: Picture) -> bytes:
@@ -111,7 +127,7 @@ def variant_hashes(thumb: Picture) -> bytes:
         [
             np.stack(_turned(basis @ picture @ basis.T)),
             rows @ picture @ columns.transpose(0, 2, 1),
-            basis @ _tilted(thumb) @ basis.T,
+            (_tilt_terms() @ _halved(picture)).reshape(-1, _SIDE, _SIDE),
         ]
     )
     packed = np.packbits(_bits(terms), axis=1)

@@ -42,11 +42,15 @@ def _tent(length: int) -> Picture:
     window = (length + 2 * SIDE - 1) // (2 * SIDE)
     ahead = (window + 2) // 2 - 1
     place = np.arange(length)
-    offset = place[None, :] - place[:, None]
-    box = ((offset <= ahead) & (offset >= ahead + 1 - window)).astype(np.float64)
-    box /= box.sum(axis=1, keepdims=True)
+    first, last = place + ahead + 1 - window, np.minimum(place + ahead + 1, length)
+    first = np.maximum(first, 0)
     samples = ((np.arange(SIDE) + 0.5) * length / SIDE).astype(np.intp)
-    return (box[samples] @ box).astype(np.float32)
+    is_seen = (place >= first[samples, None]) & (place < last[samples, None])
+    weights = is_seen / (is_seen.sum(axis=1, keepdims=True) * (last - first))
+    sums = np.zeros((SIDE, length + 1))
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    begin, end = np.maximum(place - ahead, 0), np.minimum(place - ahead + window, length)
+    return (sums[:, end] - sums[:, begin]).astype(np.float32)
 
 
 def averaged(luminance: Picture) -> Picture:

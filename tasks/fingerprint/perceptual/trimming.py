@@ -17,12 +17,20 @@ _ROUNDS = 3
 """A frame within a mat within a letterbox."""
 
 
+def _is_busy(lines: NDArray[Any], color: int) -> NDArray[np.bool_]:
+    """Return which of (n, m) lines have more than strays of another color."""
+    strays = np.abs(lines.astype(np.int16) - np.int16(color)) > TOLERANCE
+    return np.count_nonzero(strays, axis=1) > STRAY_SHARE * lines.shape[1]
+
+
 def _leading(lines: NDArray[Any]) -> int:
     """Return how many leading lines of (n, m) have the color of the first, throughout."""
     limit = int(len(lines) * LARGEST_SHARE)
-    color = float(np.median(lines[0]))
-    strays = np.abs(lines[:limit].astype(np.int16) - color) > TOLERANCE
-    busy = np.flatnonzero(strays.mean(axis=1) > STRAY_SHARE)
+    half = lines.shape[1] // 2
+    color = int(np.partition(lines[0], half)[half])
+    if not limit or _is_busy(lines[:1], color)[0]:
+        return 0  # so it is with most sides of most pictures, and needs only one line
+    busy = np.flatnonzero(_is_busy(lines[:limit], color))
     return int(busy[0]) if len(busy) else limit
 
 
