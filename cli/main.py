@@ -13,6 +13,7 @@ from cli import (
     maintenance,
     models,
     organize,
+    search,
     sql,
     stack,
     taxonomy,
@@ -33,7 +34,18 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 broken, 2 the request is wrong, 3 conflict, 4 busy.",
 )
 
-for module in (organize, jobs, duplicates, taxonomy, models, maintenance, sql, warehouse, stack):
+for module in (
+    organize,
+    jobs,
+    duplicates,
+    search,
+    taxonomy,
+    models,
+    maintenance,
+    sql,
+    warehouse,
+    stack,
+):
     module.register(app)
 
 

@@ -28,6 +28,7 @@ _PARSERS = {
     "archive": "tasks.fingerprint.archives",
     "evidence_text": "tasks.fingerprint.evidence_text",
     "text": "tasks.fingerprint.perceptual.reading",
+    "search_text": "tasks.fingerprint.search_text",
 }
 """Module of each kind of parser; each has a function `read_<kind>(request, file) -> Facts`."""
 

@@ -13,9 +13,14 @@ from tasks.ledger.journal import Journal
 from tasks.ledger.labels import Labels
 from tasks.ledger.leases import Leases
 from tasks.ledger.plans import Plans
+from tasks.ledger.search_index import SearchIndex
+from tasks.ledger.texts import Texts
+from tasks.ledger.vectors import Vectors
 
 
-class Ledger(Plans, Leases, Journal, Catalog, Duplicates, Decided, Labels, Daily):
+class Ledger(
+    Plans, Leases, Journal, Catalog, Duplicates, Decided, Labels, Daily, Texts, SearchIndex, Vectors
+):
     """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 
     Every method is one transaction and may be called from any thread; connections come from this

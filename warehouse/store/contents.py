@@ -4,7 +4,7 @@ They lie beside the warehouse's tables as Delta tables of their own: any number 
 once without losing each other's rows. Two jobs may make one row twice; readers take either.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -44,6 +44,38 @@ class ContentRows:
             condition &= pc.field(name) == value
         rows = to_rows(dataset.to_table(filter=condition), self.table.row)
         return {row.sha256: row for row in rows}
+
+    def hashes(self, **same: Any) -> set[str]:
+        """Return the contents that have a row, without reading the rows.
+
+        Args:
+            same: values of other columns that the rows must have (`model_id`, `version`).
+        """
+        import pyarrow.compute as pc
+
+        dataset = self._warehouse.dataset(self.table)
+        if dataset is None:
+            return set()
+        condition = pc.scalar(value=True)
+        for name, value in same.items():
+            condition &= pc.field(name) == value
+        return set(dataset.to_table(columns=["sha256"], filter=condition)["sha256"].to_pylist())
+
+    def batches(self, **same: Any) -> Iterator[pa.RecordBatch]:
+        """Yield all rows, some at a time, so that memory stays bounded.
+
+        Args:
+            same: values of other columns that the rows must have (`model_id`, `version`).
+        """
+        import pyarrow.compute as pc
+
+        dataset = self._warehouse.dataset(self.table)
+        if dataset is None:
+            return
+        condition = pc.scalar(value=True)
+        for name, value in same.items():
+            condition &= pc.field(name) == value
+        yield from dataset.to_batches(filter=condition)
 
     def add(self, rows: Mapping[str, Any], *, made_by: str) -> None:
         """Append rows; repeating it under the same name changes nothing.

@@ -72,12 +72,13 @@ def decoded(content: bytes) -> str:
     return content.decode("cp1252", errors="replace")
 
 
-def document_text(content: bytes, label: str) -> str:
+def document_text(content: bytes, label: str, *, at_most: int | None = None) -> str:
     """Return the text of a document; OCR is not tried.
 
     Args:
         content: the whole document, at most `LARGEST_DOCUMENT` bytes.
         label: what it is, one of `readable_labels`.
+        at_most: characters after which no further page of a PDF is read; all pages by default.
 
     Raises:
         Exception: the library's, when the document cannot be read.
@@ -85,7 +86,7 @@ def document_text(content: bytes, label: str) -> str:
     if label in _PLAIN:
         return decoded(content)
     if label in PDF:
-        return "\n".join(_pdf_pages(content))
+        return "\n".join(_pdf_pages(content, at_most))
     if label in _DECODED:
         content = decoded(content).encode("utf-8", errors="replace")
     from kreuzberg import extract_bytes_sync
@@ -93,11 +94,15 @@ def document_text(content: bytes, label: str) -> str:
     return extract_bytes_sync(content, _MIMES[label]).content
 
 
-def _pdf_pages(content: bytes) -> Iterator[str]:
+def _pdf_pages(content: bytes, at_most: int | None) -> Iterator[str]:
     """Yield the text layer of each page; a page without one is empty."""
     from pypdfium2 import PdfDocument
 
     with PdfDocument(content) as document:
+        characters = 0
         for number in range(min(len(document), _PAGES)):
-            text = document[number].get_textpage()
-            yield text.get_text_bounded()
+            if at_most is not None and characters >= at_most:
+                return
+            text = document[number].get_textpage().get_text_bounded()
+            characters += len(text)
+            yield text

@@ -1,0 +1,124 @@
+"""Index for search: texts read once, vectors made once, words of what changed. Moves nothing."""
+
+from typing import Any
+
+from prefect import flow
+
+from flows.batches import run_window, threads, width
+from flows.canceling import stops_when_canceled
+from flows.enact import APPLIED
+from flows.indexing import FINGERPRINTED, Indexed, index_root
+from flows.roots import each_root
+from models.domain.jobs import JobKind
+from models.domain.table_refs import TableRef
+from models.settings import Settings
+from tasks.categorize.embed_task import embed_text_batch, list_unembedded, text_model_id
+from tasks.categorize.understand_task import refusal
+from tasks.fingerprint.texts_task import list_searchable, list_unread_texts, read_text_batch
+from tasks.lifecycle.task import (
+    JobRun,
+    batch_ranges,
+    cancel_from_prefect,
+    held_job,
+    report_job,
+    run_name,
+)
+from tasks.publish.task import publish_catalog, publish_run
+from tasks.search.task import forget_contents, index_vectors, index_words
+
+_READING = (FINGERPRINTED + 0.05, 0.75)
+_EMBEDDING = (0.75, 0.92)
+"""Shares of the job, for progress: of 1,500 new documents reading takes a third, embedding two."""
+
+
+def searchable(run: JobRun, root_id: str, indexed: Indexed) -> dict[str, Any]:
+    """Bring a published root's search index up to date, and count what was new."""
+    job_id = run.job.id
+    contents = list_searchable(job_id, indexed.fingerprints)
+    unread = list_unread_texts(job_id, contents)
+    read = _windowed(run, read_text_batch, unread, {"root_id": root_id}, "reading texts", _READING)
+    facts: dict[str, Any] = {"texts_read": read, "ai": refusal(run.job) or "on"}
+    if facts["ai"] == "on":
+        unembedded = list_unembedded(job_id, contents)
+        facts["texts_embedded"] = _windowed(
+            run, embed_text_batch, unembedded, {"job_id": job_id}, "embedding", _EMBEDDING
+        )
+        facts["vectors_copied"] = index_vectors(contents, text_model_id())
+    facts["files_indexed"] = index_words(root_id)
+    facts["contents_forgotten"] = forget_contents()
+    return facts
+
+
+def _windowed(  # noqa: PLR0917 - what is run, over what, and how it is told
+    run: JobRun,
+    task: Any,
+    contents: TableRef,
+    ids: dict[str, Any],
+    phase: str,
+    span: tuple[float, float],
+) -> int:
+    """Run a task over batches of contents and return the sum of what it returns."""
+    ranges = batch_ranges(contents.rows, batch_rows=Settings().batch_files)
+
+    def at_boundary(done: int) -> None:
+        run.progress(phase, ranges[done - 1][1] if done else 0, contents.rows, span=span)
+        run.safe_point()
+
+    is_numbered = "job_id" in ids
+    calls = (
+        {
+            **ids,
+            **({"batch": batch} if is_numbered else {}),
+            "contents": contents,
+            "first": first,
+            "last": last,
+        }
+        for batch, (first, last) in enumerate(ranges)
+    )
+    return sum(run_window(task, calls, width=width(), at_boundary=at_boundary))
+
+
+@flow(
+    name="index-search-root",
+    flow_run_name=run_name("index-search"),
+    task_runner=threads(),
+    on_cancellation=[cancel_from_prefect],
+)
+@stops_when_canceled
+def index_search_root(job_id: str) -> dict[str, Any]:
+    """Index one root as `reindex` does, and make its files searchable.
+
+    Args:
+        job_id: a pending job of kind `reindex`.
+
+    Returns:
+        The counts of `reindex`, and texts read, vectors made and files indexed. `ai` says in words
+        why none was embedded, where that is so.
+    """
+    with held_job(job_id) as run:
+        root_id = run.job.source_root_id
+        indexed = index_root(run, root_id)
+        refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
+        facts = publish_catalog(job_id, root_id, *refs)
+        facts |= searchable(run, root_id, indexed)
+        run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
+        facts |= publish_run(job_id, root_id, *refs)
+        report_job(job_id, facts)
+    return facts
+
+
+@flow(name="index-search", on_cancellation=[cancel_from_prefect])
+@stops_when_canceled
+def index_search(root_id: str | None = None, job_id: str | None = None) -> dict[str, Any]:
+    """Make the files of one root searchable, or of all in turn; one that is away changes nothing.
+
+    Args:
+        root_id: the only root to visit.
+        job_id: a job that exists already.
+
+    Returns:
+        The counts of each root, by its id; `error` where one could not be indexed.
+    """
+    if job_id is not None:
+        return index_search_root(job_id)
+    return each_root(index_search_root, JobKind.REINDEX, root_id)

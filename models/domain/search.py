@@ -1,0 +1,182 @@
+"""Searching files: what is found, why, and how rankings become one. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.domain.columns import column
+from models.domain.paths import split_name
+
+TEXT_VERSION = 1
+"""Raised whenever the text kept of the same bytes would differ."""
+TEXT_CHARACTERS = 100_000
+"""Characters kept of a content's text, from its beginning: some thirty pages."""
+
+RRF_K = 60
+"""Cormack, Clarke, Buettcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual
+rank learning methods", section 2: fixed at 60 in a pilot and not altered."""
+
+POOL = 100
+"""Contents of a ranking that are fused: at k = 60 what is below adds less than 1/160."""
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+_GAP = re.compile(r"[\W_]+")
+_IDEOGRAPH = re.compile(
+    "([\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
+)
+"""Scripts written without spaces, sign by sign: CJK, kana (Unicode blocks)."""
+
+
+class SearchMode(StrEnum):
+    """Which rankings are asked."""
+
+    TEXT = "text"
+    SEMANTIC = "semantic"
+    HYBRID = "hybrid"
+
+
+class Ranking(StrEnum):
+    """Why something was found."""
+
+    WORDS = "words"
+    """Its name, title, tags or text have the query's words."""
+    NAME = "name"
+    """Its name is spelled nearly so."""
+    MEANING = "meaning"
+    """Its text means nearly so."""
+    PICTURE = "picture"
+    """It shows nearly so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentText:
+    """The text of one content."""
+
+    sha256: str = column("Content, 64 hexadecimal digits.")
+    version: int = column("`TEXT_VERSION` it was read with.", default=TEXT_VERSION)
+    title: str | None = column("Title or subject the content states.", default=None)
+    sample: str = column("Its text, from the beginning; empty when there is none.", default="")
+    characters: int = column("Characters of the whole text.", default=0)
+    problem: str | None = column("Why there is no text, in words.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchScope:
+    """Whose files are searched, and where.
+
+    Attributes:
+        account_id: whose.
+        root_id: in which root; in all of them when None.
+        prefix: folder of the root, empty for all of it.
+    """
+
+    account_id: str
+    root_id: str | None = None
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A content at its place in one ranking.
+
+    Attributes:
+        content: its SHA-256, or the id of a file that was not read.
+        score: as the ranking counts; only the order matters to a fusion.
+    """
+
+    content: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fused:
+    """A content at its place among all rankings.
+
+    Attributes:
+        score: sum of 1 / (k + rank).
+        ranks: its place in each ranking that has it, from 1, and the score there.
+    """
+
+    content: str
+    score: float
+    ranks: Mapping[Ranking, tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A live file of a content that was found."""
+
+    content: str
+    file_id: str
+    root_url: str
+    key: str
+    category: str | None
+    subcategory: str | None
+    size_bytes: int
+    copies: int
+    """Further files of the same content in the scope."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """One answer.
+
+    Attributes:
+        why: the rankings that found it, the strongest first.
+        snippet: the passage with the query's words between `[` and `]`; empty when none has any.
+    """
+
+    file: FoundFile
+    score: float
+    why: tuple[Ranking, ...]
+    snippet: str = ""
+
+
+def fused(rankings: Mapping[Ranking, Sequence[Ranked]], *, k: int = RRF_K) -> list[Fused]:
+    """Return contents by reciprocal rank fusion, the best first; ties by content.
+
+    Args:
+        rankings: each the best first; a content that comes twice counts once.
+        k: the larger, the less the first places count.
+    """
+    ranks: dict[str, dict[Ranking, tuple[int, float]]] = {}
+    for ranking, found in rankings.items():
+        place = 0
+        for each in found:
+            mine = ranks.setdefault(each.content, {})
+            if ranking not in mine:
+                place += 1
+                mine[ranking] = (place, each.score)
+    scored = [
+        Fused(content=content, score=sum(1 / (k + rank) for rank, _ in mine.values()), ranks=mine)
+        for content, mine in ranks.items()
+    ]
+    return sorted(scored, key=lambda each: (-each.score, each.content))
+
+
+def reasons(found: Fused) -> tuple[Ranking, ...]:
+    """Return why a content was found, the ranking where it stands highest first."""
+    return tuple(sorted(found.ranks, key=lambda ranking: (found.ranks[ranking][0], ranking)))
+
+
+def spaced(text: str) -> str:
+    """Return a text whose ideographs and kana stand apart, so that each is a word."""
+    return _IDEOGRAPH.sub(r" \1 ", text)
+
+
+def words_in(text: str) -> list[str]:
+    """Return the words of a name or a query: `IMG_2041-beachParty` is `IMG 2041 beach Party`."""
+    parted = _CAMEL.sub(" ", spaced(text))
+    return _GAP.sub(" ", parted).split()
+
+
+def name_words(key: str) -> tuple[str, str]:
+    """Return the words of a file's own name and those of its folders, spaces between."""
+    folder, stem, extension = split_name(key)
+    return " ".join(words_in(f"{stem} {extension}")), " ".join(words_in(folder))
+
+
+def query_words(query: str, *, at_most: int = 32) -> list[str]:
+    """Return the distinct words of a query in their order, lower case; a novel is cut short."""
+    return list(dict.fromkeys(word.casefold() for word in words_in(query[:2000])))[:at_most]

@@ -1,0 +1,1 @@
+"""Search: files by their name, what they say, and what they mean."""

@@ -1,0 +1,109 @@
+"""A query, several rankings, one answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from models.domain.embeddings import Embedder, EmbeddingRow, Tower
+from models.domain.errors import InvalidError
+from models.domain.search import (
+    Ranked,
+    Ranking,
+    SearchHit,
+    SearchMode,
+    SearchScope,
+    fused,
+    query_words,
+    reasons,
+)
+from tasks.search.ports import VectorIndex, WordIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """One model whose vectors can be asked.
+
+    Attributes:
+        embedder: makes the query's vector.
+        tower: the side of the model that made the contents' vectors.
+        vectors: where those are.
+    """
+
+    embedder: Embedder
+    tower: Tower
+    vectors: VectorIndex
+
+    @property
+    def ranking(self) -> Ranking:
+        """What a find of it is called."""
+        return Ranking.PICTURE if self.tower is Tower.IMAGE else Ranking.MEANING
+
+    def ranked(self, scope: SearchScope, query: str) -> list[Ranked]:
+        """Return contents whose vectors are nearest to the query's."""
+        (vector,) = self.embedder.embed_texts([query])
+        row = EmbeddingRow(
+            sha256="",
+            model_id=self.embedder.model_id,
+            tower=self.tower.value,
+            dimension=self.embedder.dimension,
+            vector=vector,
+        )
+        return self.vectors.rank_by_vector(scope, row)
+
+
+def search(
+    query: str,
+    scope: SearchScope,
+    *,
+    index: WordIndex,
+    meanings: Sequence[Meaning] = (),
+    mode: SearchMode = SearchMode.HYBRID,
+    limit: int = 10,
+) -> list[SearchHit]:
+    """Return files for a query, the best first; one file for each content.
+
+    Args:
+        query: words, or a sentence.
+        scope: whose files, and where.
+        index: files by words.
+        meanings: models to ask; without one, hybrid is by words only.
+        mode: which rankings are asked.
+        limit: answers at most.
+
+    Raises:
+        InvalidError: the query says nothing, or a search by meaning has no model.
+    """
+    words = query_words(query)
+    if not words:
+        raise InvalidError("say what to look for, in words")
+    if mode is SearchMode.SEMANTIC and not meanings:
+        raise InvalidError("no model is there to search by meaning; --mode text needs none")
+    asked: dict[Ranking, Callable[[], list[Ranked]]] = {}
+    if mode is not SearchMode.SEMANTIC:
+        asked[Ranking.WORDS] = lambda: index.rank_by_words(scope, words)
+        asked[Ranking.NAME] = lambda: index.rank_by_name(scope, words)
+    if mode is not SearchMode.TEXT:
+        for each in meanings:
+            asked[each.ranking] = lambda each=each: each.ranked(scope, query)
+    return _hits({name: ask() for name, ask in asked.items()}, scope, words, index, limit)
+
+
+def _hits(
+    rankings: Mapping[Ranking, Sequence[Ranked]],
+    scope: SearchScope,
+    words: Sequence[str],
+    index: WordIndex,
+    limit: int,
+) -> list[SearchHit]:
+    best = fused(rankings)
+    files = index.found_files(scope, [each.content for each in best])
+    shown = [each for each in best if each.content in files][:limit]
+    snippets = index.snippets(words, [each.content for each in shown])
+    return [
+        SearchHit(
+            file=files[each.content],
+            score=each.score,
+            why=reasons(each),
+            snippet=snippets.get(each.content, ""),
+        )
+        for each in shown
+    ]
