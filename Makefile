@@ -16,12 +16,18 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[dev]'
 	@touch $@
 
+# The image towers' extra, which the tests want and nothing else; TORCH_INDEX picks other wheels.
+CLIP_STAMP := $(VENV)/.installed-clip
+$(CLIP_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt --editable '.[dev,clip]'
+	@touch $@
+
 install: $(STAMP)  ## make the virtual environment with pinned versions
 
 demo: $(STAMP)  ## organize a real collection end to end; leaves the Prefect UI running
 	$(BIN)/python deploy/demo.py
 
-test: $(STAMP)  ## run every test (real Postgres, Prefect and S3 servers, started by the tests)
+test: $(CLIP_STAMP)  ## run every test (real Postgres, Prefect and S3 servers, started by the tests)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: $(STAMP)  ## lint, types, import contracts, migrations in step with the tables

@@ -67,6 +67,7 @@ def calibrate(
         said = None if sheet is None else labels_of(_read(sheet))
         with open_session(quiet=as_json) as session:
             from tasks.dedupe.calibrations import keep_calibration, read_calibration
+            from tasks.dedupe.near.searches import DEFAULTS
 
             lake = open_lake(session.settings.lake)
             root_id = session.ledger.root_for(canonical_url(source)).id
@@ -79,7 +80,8 @@ def calibrate(
                 _tell_sheet(new_sheet, len(asked), as_json=as_json)
                 return
             labels = _ask(asked, found) if said is None else said
-            kept, rows = calibrated([*known.labels, *labels], found.pairs, precision)
+            every = [*known.labels, *labels]
+            kept, rows = calibrated(every, found.pairs, precision, DEFAULTS)
             keep_calibration(lake, root_id, kept)
             _print(rows, kept.thresholds, precision, as_json=as_json)
     except FileOrganizerError as error:

@@ -18,6 +18,7 @@ from models.domain.organizing import TEMPLATES, ConflictPolicy, OnDuplicate, Ope
 from models.domain.plans import Plan
 from storage.opening import canonical_url, open_store
 from tasks.categorize.taxonomy import load_taxonomy
+from tasks.categorize.understand_task import understanding_of
 from warehouse.store.parts import open_lake
 
 MODES = ", ".join([*TEMPLATES, "custom"])
@@ -58,9 +59,11 @@ def new_job(
 
 def _show(session: Session, plan: Plan, *, as_json: bool) -> dict[str, Any]:
     moves = open_lake(session.settings.lake).read(plan.moves)
+    asked = understanding_of(session.ledger.job(plan.job_id))
     if not as_json:
         show_plan(plan, moves)
-    return plan_document(plan, moves)
+        out.print(f"AI categorization: {asked}", markup=False, soft_wrap=True)
+    return {**plan_document(plan, moves), "ai": asked}
 
 
 def _is_approved(plan: Plan, *, yes: bool) -> bool:

@@ -10,6 +10,7 @@ from flows.enact import APPLIED
 from flows.indexing import index_root
 from flows.roots import each_root
 from models.domain.jobs import JobKind
+from tasks.categorize.understand_task import understanding_of
 from tasks.lifecycle.task import cancel_from_prefect, held_job, report_job, run_name
 from tasks.publish.task import publish_catalog, publish_run
 
@@ -32,8 +33,9 @@ def reindex_root(job_id: str) -> dict[str, Any]:
         indexed = index_root(run, root_id)
         run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
         refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
-        facts = publish_catalog(job_id, root_id, *refs)
+        facts: dict[str, Any] = {**publish_catalog(job_id, root_id, *refs)}
         facts |= publish_run(job_id, root_id, *refs)
+        facts["ai"] = understanding_of(run.job)
         report_job(job_id, facts)
     return facts
 

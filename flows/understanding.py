@@ -1,20 +1,23 @@
 """What rules left open, asked of models: read, embed, decide, in batches."""
 
-from typing import Any
+from collections.abc import Callable
 
 from flows.batches import run_window, width
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.categorize.understand_task import (
     OPEN_BELOW,
+    list_pictures,
+    picture_refusal,
     refusal,
     settle_categories,
+    understand_pictures,
     understand_texts,
 )
 from tasks.fingerprint.evidence_task import evidence_batch, list_texts
 from tasks.lifecycle.task import JobRun, batch_ranges
 
-_READING, _DECIDING = (0.57, 0.575), (0.575, 0.585)
+_READING, _TEXTS, _PICTURES = (0.57, 0.575), (0.575, 0.58), (0.58, 0.585)
 """Shares of the job, for progress: between reading the files and finding duplicates."""
 
 
@@ -24,44 +27,62 @@ def understood(run: JobRun, root_id: str, fingerprints: TableRef, categories: Ta
     Where the job's account is not entitled to it, or no model is here, they stay as they are and
     no model is touched; the job's result says so (`ai`).
     """
-    if refusal(run.job) is not None:
+    guesses: list[TableRef] = []
+    if refusal(run.job) is None:
+        guesses += _texts(run, root_id, fingerprints, categories)
+    if picture_refusal(run.job) is None:
+        guesses += _pictures(run, fingerprints, categories)
+    if not guesses:
         return categories
+    return settle_categories(run.job.id, fingerprints, categories, guesses)
+
+
+def _texts(
+    run: JobRun, root_id: str, fingerprints: TableRef, categories: TableRef
+) -> list[TableRef]:
     job_id = run.job.id
     contents = list_texts(job_id, fingerprints, categories, OPEN_BELOW)
     ranges = batch_ranges(contents.rows, batch_rows=Settings().batch_files)
-    if not ranges:
-        return categories
-
-    def calls(**more: list[TableRef]) -> list[dict[str, Any]]:
-        return [
-            {
-                "job_id": job_id,
-                "batch": batch,
-                "contents": contents,
-                "first": first,
-                "last": last,
-                **{name: values[batch] for name, values in more.items()},
-            }
-            for batch, (first, last) in enumerate(ranges)
-        ]
-
-    def told(phase: str, span: tuple[float, float]) -> Any:
-        def at_boundary(done: int) -> None:
-            run.progress(phase, ranges[done - 1][1] if done else 0, contents.rows, span=span)
-            run.safe_point()
-
-        return at_boundary
-
+    calls = [
+        {"job_id": job_id, "batch": batch, "contents": contents, "first": first, "last": last}
+        for batch, (first, last) in enumerate(ranges)
+    ]
     evidence = run_window(
         evidence_batch,
-        ({"root_id": root_id, **call} for call in calls()),
+        ({"root_id": root_id, **call} for call in calls),
         width=width(),
-        at_boundary=told("reading texts", _READING),
+        at_boundary=_told(run, "reading texts", ranges, _READING),
     )
-    guesses = run_window(
+    return run_window(
         understand_texts,
-        calls(evidence=evidence),
+        ({**call, "evidence": part} for call, part in zip(calls, evidence, strict=True)),
         width=width(),
-        at_boundary=told("understanding texts", _DECIDING),
+        at_boundary=_told(run, "understanding texts", ranges, _TEXTS),
     )
-    return settle_categories(job_id, fingerprints, categories, guesses)
+
+
+def _pictures(run: JobRun, fingerprints: TableRef, categories: TableRef) -> list[TableRef]:
+    job_id = run.job.id
+    pictures = list_pictures(job_id, fingerprints, categories)
+    ranges = batch_ranges(pictures.rows, batch_rows=Settings().batch_files)
+    return run_window(
+        understand_pictures,
+        (
+            {"job_id": job_id, "batch": batch, "pictures": pictures, "first": first, "last": last}
+            for batch, (first, last) in enumerate(ranges)
+        ),
+        width=width(),
+        at_boundary=_told(run, "understanding pictures", ranges, _PICTURES),
+    )
+
+
+def _told(
+    run: JobRun, phase: str, ranges: list[tuple[int, int]], span: tuple[float, float]
+) -> Callable[[int], None]:
+    """Return what tells of progress after each batch, and stops there when the job is to stop."""
+
+    def at_boundary(done: int) -> None:
+        run.progress(phase, ranges[done - 1][1] if done else 0, ranges[-1][1], span=span)
+        run.safe_point()
+
+    return at_boundary

@@ -79,3 +79,39 @@ def tiny_sentence_folder(folder: Path, *, layers: int = 2, width: int = 32) -> P
     weights = bert_weights(layers=layers, width=width, words=len(vocabulary))
     write_safetensors(weights, folder / "model.safetensors")
     return folder
+
+
+TINY = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+PREPROCESSING = {
+    "size": 32,
+    "mean": [0.5, 0.4, 0.3],
+    "std": [0.2, 0.3, 0.4],
+    "interpolation": "bicubic",
+    "resize_mode": "squash",
+}
+
+
+def tiny_clip_folder(parent: Path) -> Path:
+    """Write an OpenCLIP model with random weights in its own format; `checkpoint.pt` beside it."""
+    from models.ai.torchvision_guard import import_torchvision
+
+    import_torchvision()
+    import open_clip
+    import torch
+
+    folder, configs = parent / "tiny", parent / "configs"
+    folder.mkdir()
+    configs.mkdir()
+    config = {"model_cfg": TINY, "preprocess_cfg": PREPROCESSING}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    (configs / "tiny-test-model.json").write_text(json.dumps(TINY))
+    open_clip.add_model_config(configs)
+    torch.manual_seed(1)
+    model = open_clip.create_model("tiny-test-model", pretrained=None)
+    torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
+    torch.save(model.state_dict(), parent / "checkpoint.pt")
+    return folder

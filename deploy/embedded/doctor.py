@@ -230,6 +230,23 @@ def _deployments(patient: Patient) -> Check:
     return Check("deployments", Health.OK, "all of prefect.yaml")
 
 
+def _models(patient: Patient) -> Check:
+    """Which learned models are here; without them rules alone decide, and that works."""
+    from tasks.categorize.embedders import picture_problem, text_problem
+
+    settings = patient.settings
+    wrong = [text_problem(settings), picture_problem(settings)]
+    names = (settings.text_model, settings.image_model)
+    detail = "; ".join(
+        f"{tower}: {problem or name}"
+        for tower, name, problem in zip(("texts", "pictures"), names, wrong, strict=True)
+    )
+    if any(wrong):
+        remedy = "`fileorganizer models pull NAME`, or set its model to `off`."
+        return Check("models", Health.WARN, detail, remedy)
+    return Check("models", Health.OK, detail)
+
+
 CHECKS: dict[str, Callable[[Patient], Check]] = {
     "python": _python,
     "encoding": _encoding,
@@ -243,5 +260,6 @@ CHECKS: dict[str, Callable[[Patient], Check]] = {
     "prefect": _prefect,
     "worker": _worker,
     "deployments": _deployments,
+    "models": _models,
 }
 """Every check by its name; each returns one finding."""

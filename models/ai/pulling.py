@@ -14,6 +14,8 @@ from models.ai.weights import file_sha256
 from models.domain.errors import BusyError, CorruptError, InvalidError, MissingError
 
 _NEEDED = ("config.json", "tokenizer.json", "model.safetensors")
+OPENCLIP_CONFIG = "open_clip_config.json"
+"""What a folder of an OpenCLIP model has."""
 PULL_LIMIT_S = 1800
 """90 MB at 0.4 Mbit/s."""
 
@@ -32,11 +34,14 @@ def pull(name: str, shelf: Shelf, *, source: Path | None = None) -> Shelved:
         CorruptError: they are not what they should be.
         BusyError: the index does not answer.
     """
-    if name.startswith(LOCAL_DIR):
-        folder = Path(name.removeprefix(LOCAL_DIR)).expanduser()
+    folder = Path(name.removeprefix(LOCAL_DIR)).expanduser()
+    is_local = name.startswith(LOCAL_DIR)
+    if is_local and not (folder / OPENCLIP_CONFIG).is_file():
         return shelf.put(lambda building: shelve_sentence_model(folder, building, None), name)
-    if kind_of(name) is ModelKind.OPENCLIP:
-        raise MissingError(f"{name}: towers for pictures cannot be fetched yet")
+    if is_local or kind_of(name) is ModelKind.OPENCLIP:
+        from models.ai.openclip import pull_openclip
+
+        return pull_openclip(name, shelf)
     return _pull_sentence_model(card_of(name), shelf, source)
 
 

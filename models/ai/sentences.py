@@ -9,6 +9,7 @@ text is a run of its own: its vector never depends on its neighbors. That also i
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,28 +77,31 @@ def model_id(name: str, weights_sha256: str, preprocessing_sha256: str) -> str:
 
 
 def _write_quantized(weights: Path, shape: BertShape, building: Path) -> None:
-    import logging
+    exact = building / "exact.onnx"
+    write_bert(read_safetensors(weights), shape, exact)
+    quantize(exact, building / MODEL, ["MatMul", "Attention"])
+    exact.unlink()
 
+
+def quantize(exact: Path, target: Path, operators: list[str]) -> None:
+    """Write a graph with the matrices of some operators in eight bits, a scale for each column."""
     from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    exact = building / "exact.onnx"
-    write_bert(read_safetensors(weights), shape, exact)
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # it advises a shape inference that this graph does not need
+    root.setLevel(logging.ERROR)  # it advises a shape inference that these graphs do not need
     try:
         quantize_dynamic(
             exact,
-            building / MODEL,
-            op_types_to_quantize=["MatMul", "Attention"],
+            target,
+            op_types_to_quantize=operators,
             per_channel=True,
             weight_type=QuantType.QInt8,
             extra_options={"DefaultTensorType": TensorProto.FLOAT},
         )
     finally:
         root.setLevel(level)
-        exact.unlink()
 
 
 class SentenceEmbedder:

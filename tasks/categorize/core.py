@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from models.domain.categories import CategoryRow
 from models.domain.errors import BrokenError
-from models.domain.fingerprint import Fingerprint
+from models.domain.fingerprint import Fingerprint, Media
 from models.domain.taxonomy import REVIEW, Taxonomy
 from tasks.categorize.ports import Categorizer
 from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
@@ -102,12 +102,48 @@ OPEN_BELOW = 0.7
 """Confidence of a rule from which no model is asked: what a name in plain words says is kept."""
 
 
+def open_pictures(fingerprints: pa.Table, categories: pa.Table) -> pa.Table:
+    """Return the pictures whose category or sub-category is open and that have a thumbnail.
+
+    Args:
+        fingerprints: (n,) rows of Fingerprint.
+        categories: (n,) rows of CategoryRow of the same files.
+
+    Returns:
+        (m,) rows of `sha256` and `thumbnail`, each content once, sorted by content.
+    """
+    is_open = compute.or_(
+        compute.less(categories["confidence_ratio"], OPEN_BELOW),
+        compute.is_null(categories["subcategory"]),
+    )
+    keys = categories.filter(is_open)["key"].combine_chunks().cast(pa.string())
+    keep = compute.and_(
+        compute.is_in(fingerprints["key"], value_set=keys),
+        compute.and_(
+            compute.equal(fingerprints["media"], Media.IMAGE.value),
+            compute.and_(
+                compute.is_valid(fingerprints["sha256"]),
+                compute.is_valid(fingerprints["thumbnail"]),
+            ),
+        ),
+    )
+    chosen = fingerprints.filter(keep).select(["sha256", "thumbnail"])
+    return (
+        chosen.group_by("sha256")
+        .aggregate([("thumbnail", "min")])
+        .rename_columns(["sha256", "thumbnail"])
+        .sort_by("sha256")
+        .combine_chunks()
+    )
+
+
 def settled(
     categories: pa.Table, fingerprints: pa.Table, guesses: pa.Table, taxonomy: Taxonomy
 ) -> pa.Table:
     """Return categories in which models have decided what rules left open.
 
     A model's abstention takes the place of a rule's: its reason and its alternatives say more.
+    Where a rule is sure of a category and a model agrees, its sub-category is added.
 
     Args:
         categories: (n,) rows of CategoryRow by the taxonomy's names, sorted by key.
@@ -118,6 +154,9 @@ def settled(
     Returns:
         (n,) rows of CategoryRow in the same order.
     """
+    if "alternatives" not in categories.column_names:  # a part of before models were asked
+        nulls = pa.nulls(categories.num_rows, pa.string())
+        categories = categories.append_column("alternatives", nulls)
     at = compute.index_in(
         categories["key"], value_set=fingerprints["key"].combine_chunks().cast(pa.string())
     )
@@ -134,9 +173,38 @@ def settled(
     schema = arrow_schema(CategoryRow)
     ids = pa.Table.from_arrays([columns[name] for name in schema.names], names=schema.names)
     named_answers = named(ids, taxonomy)
-    if "alternatives" not in categories.column_names:  # a part of before models were asked
-        nulls = pa.nulls(categories.num_rows, pa.string())
-        categories = categories.append_column("alternatives", nulls)
-    kept = categories.filter(compute.invert(is_guessed))
+    kept = _refined(categories, hashes, guesses, taxonomy).filter(compute.invert(is_guessed))
     both = pa.concat_tables([kept.cast(arrow_schema(CategoryRow)), named_answers])
     return both.sort_by("key").combine_chunks()
+
+
+def _refined(categories: pa.Table, hashes: Any, guesses: pa.Table, taxonomy: Taxonomy) -> pa.Table:
+    """Return categories with the sub-categories of models that agree with a rule on the first."""
+    at = compute.index_in(hashes, value_set=guesses["sha256"].combine_chunks())
+    pairs = compute.binary_join_element_wise(
+        guesses["category"], guesses["subcategory"], "/", null_handling="replace"
+    )
+    answers = [_answer(str(pair), taxonomy) for pair in pairs.to_pylist()]
+    category = pa.array([answer[0] for answer in answers], pa.string()).take(at.combine_chunks())
+    below = pa.array([answer[1] for answer in answers], pa.string()).take(at.combine_chunks())
+    is_agreed = compute.and_(
+        compute.equal(category, categories["category"].combine_chunks()),
+        compute.and_(
+            compute.is_valid(below), compute.is_null(categories["subcategory"].combine_chunks())
+        ),
+    )
+    is_agreed = compute.fill_null(is_agreed, False)  # noqa: FBT003 - Arrow's own name for it
+    words = compute.binary_join_element_wise(
+        categories["reason"].combine_chunks(),
+        guesses["reason"].combine_chunks().take(at.combine_chunks()),
+        "; ",
+    )
+    models = compute.binary_join_element_wise(
+        categories["decided_by"].combine_chunks(),
+        guesses["decided_by"].combine_chunks().take(at.combine_chunks()),
+        "+",
+    )
+    for name, values in (("subcategory", below), ("reason", words), ("decided_by", models)):
+        kept = categories[name].combine_chunks()
+        categories = _replaced(categories, name, compute.if_else(is_agreed, values, kept))
+    return categories

@@ -54,6 +54,23 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How reasons speak of one kind of evidence.
+
+    Attributes:
+        likeness: before the quoted prompt.
+        nothing: where there is nothing to go by.
+    """
+
+    likeness: str
+    nothing: str
+
+
+TEXT_WORDS = Words(likeness="it reads like", nothing="it has no text to go by")
+PICTURE_WORDS = Words(likeness="it looks like", nothing="there is no picture of it to go by")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
     """What a model makes of one content, by ids.
 
@@ -85,7 +102,12 @@ class Prompts:
 
 
 def guesses(
-    evidence: Evidence, head: Head, prompts: Prompts, *, review_below: float
+    evidence: Evidence,
+    head: Head,
+    prompts: Prompts,
+    *,
+    review_below: float,
+    words: Words = TEXT_WORDS,
 ) -> list[Guess]:
     """Return what a model makes of each content; below the threshold it abstains and says so.
 
@@ -94,6 +116,7 @@ def guesses(
         head: the account's classifier.
         prompts: what it grew from.
         review_below: least confidence of a decision.
+        words: how reasons speak.
     """
     if not len(evidence.texts):
         return []
@@ -104,11 +127,11 @@ def guesses(
         _guess(
             evidence.facts[n],
             ranking(probabilities[n], head.labels),
-            partial(_likest, evidence, n, prompts),
+            partial(_likest, evidence, n, prompts, words),
             review_below,
         )
         if is_known[n]
-        else _nothing(evidence.facts[n])
+        else _nothing(evidence.facts[n], words)
         for n in range(len(mixed))
     ]
 
@@ -120,12 +143,12 @@ def _mixed(evidence: Evidence) -> NDArray[np.float32]:
     return (mixed / np.maximum(length, 1e-12)).astype(np.float32)
 
 
-def _nothing(fact: str) -> Guess:
+def _nothing(fact: str, words: Words) -> Guess:
     return Guess(
         category=NEEDS_REVIEW,
         subcategory="Low confidence",
         confidence=0.0,
-        reason=f"{fact}; it has no text to go by",
+        reason=f"{fact}; {words.nothing}",
         alternatives="",
     )
 
@@ -187,7 +210,9 @@ def ranking(
     ]
 
 
-def _likest(evidence: Evidence, n: int, prompts: Prompts, category: str) -> tuple[float, str]:
+def _likest(
+    evidence: Evidence, n: int, prompts: Prompts, how: Words, category: str
+) -> tuple[float, str]:
     """Return the likeness to the likest prompt of all, and what speaks for a category in words."""
     has_text = bool(np.any(evidence.vectors[n]))
     vector = evidence.vectors[n] if has_text else evidence.names[n]
@@ -198,7 +223,7 @@ def _likest(evidence: Evidence, n: int, prompts: Prompts, category: str) -> tupl
     nearest = max(own, key=lambda at: (float(likeness[at]), -at))
     words = mentions(evidence.texts[n], [prompts.sentences[at] for at in own])
     found = f"text mentions {', '.join(words)}" if words else ""
-    what = "it reads like" if has_text else "its name is like"
+    what = how.likeness if has_text else "its name is like"
     quoted = f'{what} "{prompts.sentences[nearest]}" ({likeness[nearest]:.2f})'
     return float(likeness.max()), "; ".join(filter(None, (found, quoted)))
 

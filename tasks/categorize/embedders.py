@@ -9,7 +9,7 @@ from models.ai.pulling import pull
 from models.ai.registry import LOCAL_DIR, OFF, REGISTRY, ModelCard
 from models.ai.sentences import SentenceEmbedder
 from models.ai.shelf import Shelf, Shelved
-from models.domain.embeddings import Embedder
+from models.domain.embeddings import Embedder, ImageEmbedder
 from models.domain.errors import FileOrganizerError
 from models.settings import Settings
 
@@ -87,6 +87,38 @@ def _sentence_embedder(folder: Path, name: str, threads: int) -> Embedder:
     if name.startswith(LOCAL_DIR) and shelf.find(name) is None:
         pull(name, shelf)  # it is on this machine already: made ready at its first use
     return SentenceEmbedder(*shelf.require(name), threads=threads)
+
+
+def image_embedder(settings: Settings) -> ImageEmbedder:
+    """Return the OpenCLIP model of the settings; opened once for a process.
+
+    Raises:
+        MissingError: its weights are not here; the text says what to do.
+        CorruptError: they are damaged.
+    """
+    threads = settings.work_threads or os.cpu_count() or 1
+    return _image_embedder(settings.models_path, settings.image_model, threads)
+
+
+@cache
+def _image_embedder(folder: Path, name: str, threads: int) -> ImageEmbedder:
+    from models.ai.openclip import OpenClipEmbedder
+
+    shelf = Shelf(folder)
+    if name.startswith(LOCAL_DIR) and shelf.find(name) is None:
+        pull(name, shelf)
+    return OpenClipEmbedder(*shelf.require(name), threads=threads)
+
+
+def picture_problem(settings: Settings) -> str | None:
+    """Return in words why pictures are not understood here; None where they are."""
+    if settings.image_model == OFF:
+        return "the image model is turned off"
+    try:
+        image_embedder(settings)
+    except FileOrganizerError as error:
+        return str(error)
+    return None
 
 
 def text_problem(settings: Settings) -> str | None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.embeddings import ContentGuess, TextContent, TextEvidence
+from models.domain.embeddings import ContentGuess, ImageEmbedder, TextContent, TextEvidence
 from models.domain.taxonomy import Correction, Taxonomy
-from tasks.categorize.decision import Evidence, Guess, Prompts, guesses
+from tasks.categorize.decision import PICTURE_WORDS, Evidence, Guess, Prompts, guesses
 from tasks.categorize.head import (
     Examples,
     Head,
@@ -117,6 +117,47 @@ def judged_texts(
     return [
         content_guess(content.sha256, guess, judge.decided_by)
         for content, guess in zip(contents, found, strict=True)
+    ]
+
+
+def judged_pictures(
+    pictures: Mapping[str, bytes],
+    vectors: Vectors,
+    embedder: ImageEmbedder,
+    judge: Judge,
+    *,
+    review_below: float,
+    made_by: str,
+) -> list[ContentGuess]:
+    """Return what an image tower makes of pictures, sorted by content.
+
+    Args:
+        pictures: an encoded picture by content.
+        vectors: of the model; those it knows are not made again.
+        embedder: the model.
+        judge: the account's, by sentences on pictures.
+        review_below: least confidence of a decision.
+        made_by: the job and its batch.
+    """
+    keys = sorted(pictures)
+    found = vectors.known(keys)
+    missing = {key: pictures[key] for key in keys if key not in found}
+    found |= vectors.of_pictures(missing, embedder, made_by=made_by)
+    matrix = _rows(keys, found, embedder.dimension)
+    made = guesses(
+        Evidence(
+            texts=[""] * len(keys),
+            vectors=matrix,
+            names=np.zeros_like(matrix),
+            facts=["a picture"] * len(keys),
+        ),
+        judge.head,
+        judge.prompts,
+        review_below=review_below,
+        words=PICTURE_WORDS,
+    )
+    return [
+        content_guess(key, guess, judge.decided_by) for key, guess in zip(keys, made, strict=True)
     ]
 
 

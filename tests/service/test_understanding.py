@@ -1,12 +1,14 @@
-"""Understanding texts through its edges: real Postgres, a lake on disk, a tiny sentence model."""
+"""Understanding files through its edges: real Postgres, a lake on disk, tiny models."""
 
+import importlib.util
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_models import tiny_sentence_folder
+from PIL import Image
+from tiny_models import tiny_clip_folder, tiny_sentence_folder
 
 from flows.understanding import understood
 from models.ai.pulling import pull
@@ -18,12 +20,15 @@ from models.domain.taxonomy import Correction
 from models.settings import Settings
 from storage.opening import canonical_url
 from tasks.categorize.core import OPEN_BELOW
-from tasks.categorize.embedders import shelf_of, text_embedder
+from tasks.categorize.embedders import image_embedder, shelf_of, text_embedder
 from tasks.categorize.task import categorize
 from tasks.categorize.understand_task import (
     NOT_INCLUDED,
+    list_pictures,
+    picture_refusal,
     refusal,
     settle_categories,
+    understand_pictures,
     understand_texts,
     understanding_of,
 )
@@ -99,6 +104,7 @@ def world(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("FILEORGANIZER_HOME", str(tmp_path / "home"))
     model = tiny_sentence_folder(tmp_path / "tiny")
     monkeypatch.setenv("FILEORGANIZER_TEXT_MODEL", f"local-dir:{model}")
+    monkeypatch.setenv("FILEORGANIZER_IMAGE_MODEL", "off")
     monkeypatch.setenv("FILEORGANIZER_REVIEW_BELOW", "0")
     for name, text in FILES.items():
         path = tmp_path / "files" / name
@@ -124,7 +130,8 @@ def test_texts_are_read_embedded_decided_once_and_the_same_again(world: World):
     again_texts, again = world.understood(world.job().id)
     assert (again_texts, again) == (texts, rows)
     assert world.embedded() == made
-    assert understanding_of(world.job()) == f"texts by {model_id}"
+    said = understanding_of(world.job())
+    assert said == f"texts: by {model_id}; pictures: the image model is turned off"
 
 
 def test_what_people_corrected_is_learned(world: World):
@@ -172,3 +179,34 @@ def test_without_weights_rules_alone_decide_and_the_result_says_so(
     ):
         assert understood(run, world.root_id, fingerprints, categories) == categories
     assert "models pull all-minilm-l6-v2" in understanding_of(job)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("open_clip") is None, reason="the extra `clip` is not installed"
+)
+def test_pictures_are_looked_at_by_their_thumbnails(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    monkeypatch.setenv("FILEORGANIZER_IMAGE_MODEL", f"local-dir:{tiny_clip_folder(clip)}")
+    for seed, name in enumerate(["plain.jpg", "copy.jpg", "drawn.png"]):
+        picture = Image.effect_mandelbrot((300, 200), (-2, -1.5, 1, 1.5), 20 + seed // 2)
+        picture.convert("RGB").save(world.folder / name)
+    job = world.job()
+    assert picture_refusal(job) is None
+    fingerprints, categories = world.ruled(job.id)
+    pictures = list_pictures.fn(job.id, fingerprints, categories)
+    assert pictures.rows == 2  # two are equal
+    guesses = understand_pictures.fn(job.id, 0, pictures, 0, 2)
+    settled = settle_categories.fn(job.id, fingerprints, categories, [guesses])
+    rows = {row.key: row for row in to_rows(world.lake.read(settled), CategoryRow)}
+    model_id = image_embedder(Settings()).model_id
+    assert {row.model_id for row in world.embedded()} == {model_id}
+    for name in ("plain.jpg", "copy.jpg", "drawn.png"):
+        assert rows[name].decided_by.startswith(model_id)
+        assert "it looks like" in rows[name].reason
+    assert rows["plain.jpg"].category == rows["copy.jpg"].category
+    assert rows["c.md"].decided_by.startswith("rules")
+    again = understand_pictures.fn(world.job().id, 0, pictures, 0, 2)
+    assert world.lake.read(again).equals(world.lake.read(guesses))

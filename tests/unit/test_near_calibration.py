@@ -95,8 +95,19 @@ def test_a_stratum_that_was_labeled_whole_leaves_nothing_to_guess():
     labels = [LabeledPair(similarity_ratio=0.97, is_duplicate=n > 0) for n in range(4)]
     (row, *_) = calibrate(labels, [0.97] * 4)
     assert (row.precision, row.low, row.high) == (0.75, 0.75, 0.75)
-    assert threshold_for([row], 0.75) == 0.5
-    assert threshold_for([row], 0.76) is None
+    rows = calibrate(labels, [0.97] * 4)
+    assert threshold_for(rows, 0.75) == 0.5
+    assert threshold_for(rows, 0.75, default=0.85) == 0.85, "nobody said anything of what is below"
+    assert threshold_for(rows, 0.76) is None
+
+
+def test_pairs_that_are_mostly_wrong_are_not_accepted_because_the_others_are_right():
+    said = [(0.55, False)] * 2 + [(0.97, True)] * 100
+    labels = [LabeledPair(similarity_ratio=ratio, is_duplicate=right) for ratio, right in said]
+    rows = calibrate(labels, [ratio for ratio, _ in said])
+    assert rows[0].precision > 0.95
+    assert rows[0].own_precision == 0
+    assert threshold_for(rows, 0.95) == 0.6
 
 
 @pytest.mark.parametrize("seed", range(5))

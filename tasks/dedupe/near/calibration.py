@@ -26,6 +26,7 @@ LABELS = 100
 WANTED_PRECISION = 0.95
 """One wrong pair in twenty, of which a person decides each."""
 _NORMAL_95 = 1.96
+_MORE_RIGHT_THAN_WRONG = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class Calibrated:
         low: lower end of its 95 % interval.
         high: upper end.
         labeled: labels that this rests on.
+        own_precision: expected share among those below the next threshold; None: there are none.
     """
 
     threshold: float
@@ -55,6 +57,7 @@ class Calibrated:
     low: float
     high: float
     labeled: int
+    own_precision: float | None
 
 
 @dataclass(slots=True)
@@ -79,6 +82,11 @@ class _Stratum:
     def expected(self) -> float:
         """Expected duplicates."""
         return self.duplicates + (self.weight - self.labeled) * self.prior_share
+
+    @property
+    def share(self) -> float | None:
+        """Expected share of duplicates; None where there are no pairs."""
+        return self.expected / self.weight if self.weight else None
 
     @property
     def variance(self) -> float:
@@ -163,15 +171,33 @@ def calibrate(labels: Sequence[LabeledPair], similarities: Sequence[float]) -> l
                 low=max(0.0, precision - margin),
                 high=min(1.0, precision + margin),
                 labeled=sum(stratum.labeled for stratum in accepted),
+                own_precision=accepted[0].share,
             )
         )
     return found
 
 
-def threshold_for(rows: Sequence[Calibrated], precision: float) -> float | None:
-    """Return the lowest threshold from which every one is expected to be as precise; None: none."""
+def threshold_for(
+    rows: Sequence[Calibrated], precision: float, default: float = STRATA[0]
+) -> float | None:
+    """Return the lowest threshold that labels speak for; None: none.
+
+    From the highest down, pairs above it are expected to be as precise as wanted, and those that
+    each step adds to be right more often than wrong. Where a step adds no pairs nobody can say
+    anything: it is taken only while it does not go below the default.
+
+    Args:
+        rows: of one kind, the lowest threshold first.
+        precision: wanted of all pairs above.
+        default: the kind's threshold without labels.
+    """
     lowest = None
     for row in reversed(rows):
+        if row.own_precision is None:
+            if row.threshold < default:
+                continue
+        elif row.own_precision <= _MORE_RIGHT_THAN_WRONG:
+            break
         if row.precision < precision:
             break
         lowest = row.threshold
@@ -179,7 +205,10 @@ def threshold_for(rows: Sequence[Calibrated], precision: float) -> float | None:
 
 
 def calibrated(
-    labels: Sequence[Label], pairs: Sequence[NearPair], precision: float = WANTED_PRECISION
+    labels: Sequence[Label],
+    pairs: Sequence[NearPair],
+    precision: float = WANTED_PRECISION,
+    defaults: Mapping[str, float] | None = None,
 ) -> tuple[Calibration, dict[str, list[Calibrated]]]:
     """Return what is to be kept for later runs, and the rows of each kind.
 
@@ -187,6 +216,7 @@ def calibrated(
         labels: what a person said; of a pair that was labeled twice the last word counts.
         pairs: those of the collection; labels of other pairs are kept, and count for nothing.
         precision: wanted of the pairs above a kind's threshold.
+        defaults: thresholds of the kinds without labels.
     """
     said: dict[tuple[str, tuple[str, str]], Label] = {
         (label.media, label.pair): label for label in labels
@@ -200,7 +230,7 @@ def calibrated(
             if (label := said.get((media, (pair.sha256, pair.other_sha256)))) is not None
         ]
         rows[media] = calibrate(answers, [pair.similarity_ratio for pair in members])
-        threshold = threshold_for(rows[media], precision)
+        threshold = threshold_for(rows[media], precision, (defaults or {}).get(media, STRATA[0]))
         if threshold is not None:
             thresholds[media] = threshold
     ordered = tuple(said[key] for key in sorted(said))

@@ -10,12 +10,21 @@ from models.domain.duplicates import TruthClass
 from models.domain.near import FilmFrame, NearMedia, PictureView, SoundPrint, TextPrint
 from models.domain.near_payload import unpack
 from tasks.dedupe.near.columns import blobs, texts
-from tasks.dedupe.near.films import FilmSearch
+from tasks.dedupe.near.films import FILM_THRESHOLD, FilmSearch
 from tasks.dedupe.near.pictures import PictureSearch, Views
-from tasks.dedupe.near.sounds import SoundSearch
+from tasks.dedupe.near.sounds import SOUND_THRESHOLD, SoundSearch
 from tasks.dedupe.near.stars import Search
-from tasks.dedupe.near.texts import TextSearch
+from tasks.dedupe.near.texts import TEXT_THRESHOLD, TextSearch
+from tasks.dedupe.near.thresholds import PICTURE_FLOOR
 from warehouse.schemas.arrow import to_table
+
+DEFAULTS = {
+    NearMedia.IMAGE.value: PICTURE_FLOOR,
+    NearMedia.VIDEO.value: FILM_THRESHOLD,
+    NearMedia.AUDIO.value: SOUND_THRESHOLD,
+    NearMedia.DOCUMENT.value: TEXT_THRESHOLD,
+}
+"""Smallest similarity ratio of each kind where nothing else is said."""
 
 SignatureBatches = Callable[[], Iterable[pa.RecordBatch]]
 """Returns all rows of `Signature` anew; it is called once for each kind."""
