@@ -16,8 +16,10 @@ from cli.following import followed
 from cli.merge import merge
 from cli.near_report import near_report
 from cli.organize import Json
-from cli.output import emit_json, fail, out, rows_table, size
+from cli.output import emit_json, err, fail, out, rows_table, size
+from cli.removal import remove
 from cli.session import open_session
+from models.domain.decisions import SHOWN_DIGITS
 from models.domain.duplicates import DuplicateRow
 from models.domain.errors import FileOrganizerError, MissingError
 from models.domain.jobs import JobKind
@@ -72,7 +74,11 @@ def duplicates(
     """Find files with equal bytes and say which copy would be kept, and why. Removes nothing.
 
     With `--near`, `--media`, `--html` or a `--threshold` below 1, files that are nearly the same
-    are found, too; no rule ever removes those.
+    are found, too; no rule ever removes those. `duplicates remove` takes the ids of groups.
+
+    Examples:
+        fileorganizer duplicates ~/Photos
+        fileorganizer duplicates ~/Photos --near --html alike.html
     """
     is_near = near or bool(media) or html is not None or (threshold is not None and threshold < 1)
     try:
@@ -139,6 +145,17 @@ def _print(
         files = sum(len(group["duplicates"]) for group in alike)
         title = f"{len(alike):,} groups of near-duplicates, {files:,} files like the one kept"
         out.print(_table(title, alike[:limit], is_near=True))
+    if groups or alike:
+        err.print(
+            "remove with: [bold]fileorganizer duplicates remove SOURCE[/] (equal bytes), "
+            "or [bold]--group ID[/]; nothing was changed"
+        )
+
+
+def short_id(group_id: str) -> str:
+    """Return the beginning of a group's id that is enough to name it."""
+    media, dash, digest = group_id.rpartition("-")
+    return f"{media}{dash}{digest[:SHOWN_DIGITS]}"
 
 
 def _table(title: str, groups: list[dict[str, Any]], *, is_near: bool = False) -> Any:
@@ -147,6 +164,7 @@ def _table(title: str, groups: list[dict[str, Any]], *, is_near: bool = False) -
 
     rows = [
         (
+            short_id(group["hash"]),
             size(group["space_wasted_bytes"]),
             group["original_file"],
             "\n".join(named(member) for member in group["duplicates"]),
@@ -154,7 +172,7 @@ def _table(title: str, groups: list[dict[str, Any]], *, is_near: bool = False) -
         )
         for group in groups
     ]
-    return rows_table(title, ("wasted", "keep", "further copies", "why this one"), rows)
+    return rows_table(title, ("group", "wasted", "keep", "further copies", "why this one"), rows)
 
 
 class _WithDefault(TyperGroup):
@@ -174,7 +192,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
         help=(
             "Find files with equal bytes, or nearly the same content; which folders overlap; "
-            "decide what is none.\n\n"
+            "decide what is none, and remove the rest to the trash, provably.\n\n"
             "`duplicates SOURCE` finds, `duplicates COMMAND --help` tells of each command below."
         ),
     )
@@ -183,5 +201,6 @@ def register(app: typer.Typer) -> None:
     group.command("calibrate")(calibrate)
     group.command("merge")(merge)
     group.command("archives")(archives)
+    group.command("remove")(remove)
     decisions.register(group)
     app.add_typer(group, name="duplicates")

@@ -21,6 +21,9 @@ from tasks.categorize.taxonomy import load_taxonomy
 from tasks.categorize.understand_task import understanding_of
 from warehouse.store.parts import open_lake
 
+UNDOABLE = frozenset({JobKind.ORGANIZE, JobKind.DEDUPLICATE})
+"""Kinds of jobs that change files as a plan said."""
+
 MODES = ", ".join([*TEMPLATES, "custom"])
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
@@ -44,7 +47,7 @@ def new_job(
     return ledger.create_job(
         Job(
             id=str(uuid.uuid4()),
-            kind=JobKind.ORGANIZE,
+            kind=JobKind.ORGANIZE if options.removal is None else JobKind.DEDUPLICATE,
             account_id=account,
             status=JobStatus.PENDING,
             source_url=source_url,
@@ -92,7 +95,7 @@ def _finish(session: Session, job_id: str, document: dict[str, Any], *, as_json:
         emit_json({"job": view, **document})
         return
     out.print(facts_table(f"Job {job_id[:8]}: {job.status}", document.get("result", {})))
-    if job.kind is JobKind.ORGANIZE:
+    if job.kind in UNDOABLE:
         err.print(f"undo with: [bold]fileorganizer undo {job_id[:8]}[/]")
 
 
@@ -228,8 +231,10 @@ def new_undo(session: Session, target: Job) -> Job:
     Raises:
         ConflictError: the target is running, or there is nothing of it to undo.
     """
-    if target.kind is not JobKind.ORGANIZE:
-        raise ConflictError(f"job {target.id} is a {target.kind} job; only organize can be undone")
+    if target.kind not in UNDOABLE:
+        raise ConflictError(
+            f"job {target.id} is a {target.kind} job; only organize and deduplicate can be undone"
+        )
     if target.status is JobStatus.PENDING and target.plan_hash is None:
         raise MissingError(f"job {target.id} has not done anything yet")
     return session.ledger.create_job(

@@ -61,9 +61,22 @@ def sample(moves: pa.Table, limit: int) -> list[dict[str, Any]]:
             "action": row.action,
             "conflict": row.conflict,
             "reason": row.reason,
+            **_proof(row),
         }
         for row in to_rows(shown, Move)
     ]
+
+
+def _proof(row: Move) -> dict[str, Any]:
+    """Return what says that a file is a duplicate, and of what."""
+    if row.truth_class is None:
+        return {}
+    return {
+        "keeper": row.keeper_key,
+        "truth_class": row.truth_class,
+        "similarity": row.similarity_ratio,
+        "size_bytes": row.size_bytes,
+    }
 
 
 def plan_document(plan: Plan, moves: pa.Table) -> dict[str, Any]:
@@ -91,6 +104,9 @@ def _what(plan: Plan) -> str:
 
 def show_plan(plan: Plan, moves: pa.Table) -> None:
     """Print a plan for a person."""
+    if plan.options.removal is not None:
+        show_removal(plan, moves)
+        return
     totals = plan.totals
     out.print(
         facts_table(
@@ -119,9 +135,38 @@ def show_plan(plan: Plan, moves: pa.Table) -> None:
             [(row.action, row.source_key, row.destination_key) for row in to_rows(writing, Move)],
         )
     )
+    _show_refused(moves)
+    if not totals.moves + totals.copies + totals.trashes + totals.displacements:
+        err.print("nothing to do: everything is where it belongs")
+
+
+def _show_refused(moves: pa.Table) -> None:
     refused = _where(moves, {Action.REFUSE})
     if refused.num_rows:
         rows = [(r.source_key, r.reason) for r in to_rows(refused.slice(0, SAMPLE), Move)]
         out.print(rows_table(f"refused ({refused.num_rows:,})", ("file", "why"), rows))
-    if not totals.moves + totals.copies + totals.trashes + totals.displacements:
-        err.print("nothing to do: everything is where it belongs")
+
+
+def show_removal(plan: Plan, moves: pa.Table) -> None:
+    """Print a plan that removes duplicates: what goes, and because of what."""
+    totals = plan.totals
+    facts: dict[str, Any] = {
+        "duplicates looked at": totals.trashes + totals.refusals,
+        "to the trash": totals.trashes,
+        "frees": size(totals.space_wasted_bytes),
+        "refused": totals.refusals,
+        "stay for others": totals.skips,
+    }
+    going = _where(moves, {Action.TRASH})
+    for truth_class, count in sorted(Counter(going["truth_class"].to_pylist()).items()):
+        facts[f"by {truth_class}"] = count
+    out.print(facts_table(f"Plan {plan.id[:8]}: remove duplicates", facts))
+    rows = [
+        (row.source_key, f"{row.similarity_ratio or 0:.1%}", row.truth_class, row.keeper_key)
+        for row in to_rows(going.slice(0, SAMPLE), Move)
+    ]
+    title = f"first of {going.num_rows:,} that go"
+    out.print(rows_table(title, ("goes", "alike", "proven by", "because this stays"), rows))
+    _show_refused(moves)
+    if not going.num_rows:
+        err.print("nothing to do: no duplicate may go")

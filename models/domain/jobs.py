@@ -85,6 +85,28 @@ def check_transition(before: JobStatus, after: JobStatus) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalOptions:
+    """Which duplicates a job removes.
+
+    Attributes:
+        near: all lookalikes, too; without, only groups that are named.
+        media: only these kinds of `NearMedia`; all when empty.
+        threshold: smallest similarity of a lookalike; each kind's own when None.
+        groups: ids, or beginnings of ids, of the only groups to touch; all equal ones when empty.
+    """
+
+    near: bool = False
+    media: tuple[str, ...] = ()
+    threshold: float | None = None
+    groups: tuple[str, ...] = ()
+
+    @property
+    def wants_near(self) -> bool:
+        """Whether lookalikes have to be looked for: ids of their groups have a dash."""
+        return self.near or any("-" in group for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizeOptions:
     """What may be chosen for a job; part of the plan's hash."""
 
@@ -105,6 +127,16 @@ class OrganizeOptions:
     """Key of a folder whose files are united with those of `merge_into` instead of organized."""
     merge_into: str | None = None
     """Key of the folder that takes them; empty for the root."""
+
+    removal: RemovalOptions | None = None
+    """Which duplicates are removed, instead of anything organized."""
+
+    @property
+    def what(self) -> str:
+        """What a job with these options is for, in words without names of files or folders."""
+        if self.removal is not None:
+            return "removal of duplicates"
+        return "merge" if self.is_merge else f"{self.mode} {self.operation}"
 
     @property
     def is_merge(self) -> bool:

@@ -49,6 +49,19 @@ class Move:
         "For `trash` by duplication: the key (source root) whose content proves that a copy stays.",
         default=None,
     )
+    keeper_sha256: str | None = column(
+        "For `trash` of a lookalike: the content the keeper must have.", default=None
+    )
+    truth_class: str | None = column(
+        "For `trash` by duplication: how certain, a `TruthClass`.", default=None
+    )
+    similarity_ratio: float | None = column(
+        "For `trash` by duplication: how alike it is to the keeper; 1.0 for equal bytes.",
+        default=None,
+    )
+    threshold_ratio: float | None = column(
+        "For `trash` of a lookalike: the smallest similarity that was looked for.", default=None
+    )
     category: str | None = column("Category used.", default=None)
     date_used: str | None = column("Local date used by the template, `YYYY-MM-DD`.", default=None)
     date_source: str | None = column("Where that date came from.", default=None)

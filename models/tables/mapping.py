@@ -7,7 +7,7 @@ from typing import Any
 from models.domain.decisions import Decision, DecisionKind
 from models.domain.duplicates import KeepRule
 from models.domain.job_events import JobEvent
-from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions
+from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions, RemovalOptions
 from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
 from models.domain.plans import Plan, PlanTotals
 from models.domain.storage_roots import RootKind, StorageRoot
@@ -36,7 +36,16 @@ def options_from(document: Mapping[str, Any]) -> OrganizeOptions:
     for name in ("protected", "preferred"):
         if name in known:
             known[name] = tuple(known[name])
+    if known.get("removal") is not None:
+        known["removal"] = _removal_from(known["removal"])
     return OrganizeOptions(**known)
+
+
+def _removal_from(document: Mapping[str, Any]) -> RemovalOptions:
+    named = {name: tuple(document.get(name, ())) for name in ("media", "groups")}
+    return RemovalOptions(
+        near=bool(document.get("near")), threshold=document.get("threshold"), **named
+    )
 
 
 def job_values(job: Job) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from models.domain.plans import Action
 from tasks.apply import evidence
 from tasks.apply.evidence import RootGoneError
 from tasks.apply.planned import trash_key
-from tasks.apply.transfer import Transfer, outcome_of
+from tasks.apply.transfer import Transfer, back_mark, outcome_of
 from tasks.apply.units import destination_of, source_of
 
 
@@ -133,6 +133,7 @@ class Carrier(Transfer):
         try:
             keeper = evidence.find_keeper(self.stores, operation)
         except ConflictError:
+            evidence.require_root(self._source(operation))
             self._carry(operation, destination_of(operation), source_of(operation), version)
             raise
         return replace(outcome, receipt=evidence.receipt_of(operation, version, keeper))
@@ -161,7 +162,30 @@ class Carrier(Transfer):
             except ConflictError:
                 self._take_back(operation, version)
                 raise
+        if operation.action == Action.TRASH:
+            receipt = self._still_kept(replace(operation, receipt=receipt), version)
         return version, receipt
+
+    def _still_kept(self, operation: Operation, version: str) -> dict[str, str] | None:
+        """Return the receipt of a member whose source is gone, its keeper looked at once more.
+
+        Two jobs may each keep what the other removes. Each looks after it removed, so the later
+        one sees that its keeper is gone, and brings its member back.
+
+        Raises:
+            ConflictError: the keeper is gone or changed; the member was brought back.
+        """
+        if self._is_as_told(operation.receipt):
+            return operation.receipt
+        done = outcome_of(operation, OperationState.DONE, version, operation.receipt)
+        return self._prove_again(operation, done).receipt
+
+    def _is_as_told(self, receipt: dict[str, str] | None) -> bool:
+        """Return whether the keeper that a receipt names is still the version that was read."""
+        if receipt is None or "kept_key" not in receipt:
+            return False
+        row = evidence.stat(self.stores[receipt["kept_url"]], receipt["kept_key"])
+        return row is not None and row.version == receipt["kept_version"]
 
     def _take_back(self, operation: Operation, version: str) -> None:
         """Remove our copy at the destination: for good while the source has its content.
@@ -172,6 +196,8 @@ class Carrier(Transfer):
         store = self.stores[operation.destination_url]
         key = operation.destination_key
         if evidence.holds(self._source(operation), operation.source_key, operation) is not None:
+            # It may be there because an earlier attempt died while it brought the copy back.
+            self._source(operation).settle(back_mark(operation), operation.source_key)
             store.delete(key, version=version)
         else:
             # Where even the trash is taken it stays: nothing is lost, and the outcome tells.
@@ -200,13 +226,8 @@ class Carrier(Transfer):
         Raises:
             ConflictError: it is gone or changed; the member must stay.
         """
-        receipt = operation.receipt or {}
-        if operation.action != Action.TRASH:
+        if operation.action != Action.TRASH or self._is_as_told(operation.receipt):
             return operation.receipt
-        if "kept_key" in receipt:
-            row = evidence.stat(self.stores[receipt["kept_url"]], receipt["kept_key"])
-            if row is not None and row.version == receipt["kept_version"]:
-                return receipt
         keeper = evidence.find_keeper(self.stores, operation)
         return evidence.receipt_of(operation, operation.version, keeper)
 

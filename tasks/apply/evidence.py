@@ -10,7 +10,7 @@ from models.domain.manifest import ContentHash, ManifestRow
 from models.domain.operations import Operation
 from models.domain.paths import fold
 from storage.store import Store
-from tasks.apply.planned import CONSENT, KEEPER_AT, KEEPER_URL
+from tasks.apply.planned import CONSENT, KEEPER_AT, KEEPER_SHA256, KEEPER_URL
 
 READ_BYTES = 1 << 20
 """Bytes per read while a grown file's beginning is compared; the size storage reads in too."""
@@ -138,6 +138,8 @@ def keeper_places(operation: Operation) -> list[tuple[str, str]]:
 def find_keeper(stores: Mapping[str, Store], operation: Operation) -> Keeper:
     """Return a living file with the member's content, read from beginning to end just now.
 
+    Of a member that is only alike, the keeper must have the very content that it was compared with.
+
     The member itself is none, nor is another name of its bytes: a hardlink shares them, and a
     path given twice or a bind mount is the same file.
 
@@ -146,6 +148,7 @@ def find_keeper(stores: Mapping[str, Store], operation: Operation) -> Keeper:
     """
     member = stat(stores[operation.source_url], operation.source_key)
     reason = "no other copy is known"
+    wanted = (operation.receipt or {}).get(KEEPER_SHA256, operation.sha256)
     for url, key in keeper_places(operation):
         store = stores[url]
         if url == operation.source_url and is_same_name(store, key, operation.source_key):
@@ -159,7 +162,7 @@ def find_keeper(stores: Mapping[str, Store], operation: Operation) -> Keeper:
             reason = "the file to keep is another name of the same bytes"
             continue
         content = read_content(store, key)
-        if content.sha256 == operation.sha256 and content.size_bytes == operation.size_bytes:
+        if content.sha256 == wanted:
             return Keeper(url=url, key=key, content=content, read_at=now())
         reason = "the file to keep has other content now"
     raise ConflictError(f"{reason}, so this copy stays")
@@ -200,6 +203,7 @@ def receipt_of(operation: Operation, version: str, keeper: Keeper | None) -> dic
     receipt = {
         **(operation.receipt or {}),
         "member_sha256": operation.sha256,
+        "member_size_bytes": str(operation.size_bytes),
         "member_version": version,
         "removed_at": now(),
     }
@@ -208,6 +212,7 @@ def receipt_of(operation: Operation, version: str, keeper: Keeper | None) -> dic
             "kept_url": keeper.url,
             "kept_key": keeper.key,
             "kept_sha256": keeper.content.sha256,
+            "kept_size_bytes": str(keeper.content.size_bytes),
             "kept_version": keeper.content.version,
             "kept_read_at": keeper.read_at,
         }

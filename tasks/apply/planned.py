@@ -1,10 +1,11 @@
 """From an approved plan to the journal's first rows; nothing is touched here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 
+from models.domain.duplicates import TruthClass
 from models.domain.errors import InvalidError
 from models.domain.operations import FolderRow, Operation, OperationState
 from models.domain.plans import WRITING, Action, ApprovedPlan, Move
@@ -18,10 +19,27 @@ KEEPER_URL = "keeper_url"
 KEEPER_AT = "keeper_at"
 """Receipt: key of that place."""
 
+KEEPER_SHA256 = "keeper_sha256"
+"""Receipt: content the keeper must have, where it is only alike; else it is the member's own."""
+
+TRUTH_CLASS = "truth_class"
+"""Receipt: what says that a member is a duplicate; `TruthClass.FULL_HASH` is proof by itself."""
+
+SIMILARITY = "similarity_ratio"
+"""Receipt: how alike member and keeper are, 1.0 for equal bytes."""
+
+THRESHOLD = "threshold_ratio"
+"""Receipt: the smallest similarity that was looked for."""
+
 CONSENT = "consent"
 """Receipt: why a removal needs no living copy, in words; only a purge by age has it."""
 
 _JOURNALED = frozenset({*WRITING, Action.ASSIGN})
+
+
+UNKNOWN = "its content, or a companion's, is not known, so its arrival could not be proven"
+GOING = "the file to keep is to go, too, so this one stays"
+"""Why operations are refused when they are journaled."""
 
 
 def trash_key(job_id: str, key: str) -> str:
@@ -55,13 +73,34 @@ def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
         if row.action == Action.MOVE and row.destination_key is not None
     }
     operations = [_operation(approved, row, keepers, seq) for seq, row in enumerate(writing)]
-    unknown = {row.unit_id for row in writing if row.sha256 is None and row.action != Action.ASSIGN}
-    return [_refused(each) if each.unit_id in unknown else each for each in operations]
+    refused = dict.fromkeys(_going_keepers(writing), GOING) | dict.fromkeys(
+        (row.unit_id for row in writing if row.sha256 is None and row.action != Action.ASSIGN),
+        UNKNOWN,
+    )
+    return [
+        replace(each, state=OperationState.REFUSED, error=refused[each.unit_id])
+        if each.unit_id in refused
+        else each
+        for each in operations
+    ]
 
 
-def _refused(operation: Operation) -> Operation:
-    error = "its content, or a companion's, is not known, so its arrival could not be proven"
-    return replace(operation, state=OperationState.REFUSED, error=error)
+def _going_keepers(rows: Sequence[Move]) -> Iterator[str]:
+    """Yield units that go because of a file that goes, too.
+
+    Among equal bytes that is no matter, since the last copy proves itself and stays; but a file
+    that is only alike must not take the proof of another one away.
+    """
+    going = {row.source_key: row for row in rows if row.action == Action.TRASH}
+    for row in going.values():
+        keeper = going.get(row.keeper_key or "")
+        if keeper is not None and (is_alike(row.truth_class) or is_alike(keeper.truth_class)):
+            yield row.unit_id
+
+
+def is_alike(truth_class: str | None) -> bool:
+    """Return whether a class of truth says less than that the bytes are equal."""
+    return truth_class not in {None, TruthClass.FULL_HASH}
 
 
 def _check_units(rows: Iterable[Move]) -> None:
@@ -85,8 +124,10 @@ def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str], seq: 
         source_root = plan.destination_url
     if row.action == Action.TRASH:
         destination_root = plan.source_url
+        receipt = _proof(row)
         if row.keeper_key in keepers:
-            receipt = {KEEPER_URL: plan.destination_url, KEEPER_AT: keepers[row.keeper_key]}
+            place = {KEEPER_URL: plan.destination_url, KEEPER_AT: keepers[row.keeper_key]}
+            receipt = (receipt or {}) | place
     if destination_key is None:
         if row.action not in {Action.TRASH, Action.DISPLACE}:
             raise InvalidError(f"the plan's row {row.seq} has no destination; make a new plan")
@@ -108,6 +149,20 @@ def _operation(approved: ApprovedPlan, row: Move, keepers: dict[str, str], seq: 
         receipt=receipt,
         reason=row.reason,
     )
+
+
+def _proof(row: Move) -> dict[str, str] | None:
+    """Return what a plan says of why a file is a duplicate, for its receipt."""
+    found: dict[str, str] = {}
+    if row.truth_class is not None:
+        found[TRUTH_CLASS] = row.truth_class
+    if row.similarity_ratio is not None:
+        found[SIMILARITY] = f"{row.similarity_ratio:.6f}"
+    if row.threshold_ratio is not None:
+        found[THRESHOLD] = f"{row.threshold_ratio:.6f}"
+    if row.keeper_sha256 is not None and is_alike(row.truth_class):
+        found[KEEPER_SHA256] = row.keeper_sha256
+    return found or None
 
 
 def parents(key: str) -> list[str]:

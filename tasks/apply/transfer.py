@@ -150,7 +150,7 @@ class Transfer:
             with contextlib.suppress(RenameUnsupportedError):
                 other.adopt(store, key, new_key, version=version)
                 return
-        mark = f"{operation.mark}-back"
+        mark = back_mark(operation)
         other.receive(
             store,
             key,
@@ -167,6 +167,11 @@ class Transfer:
         """Drop what storage keeps to recognize our copy; the journal knows it, or it is gone."""
         store = self.stores[operation.destination_url]
         store.settle(operation.mark, operation.destination_key)
+
+
+def back_mark(operation: Operation) -> str:
+    """Return the name by which storage knows what an operation brings back."""
+    return f"{operation.mark}-back"
 
 
 def outcome_of(

@@ -1,5 +1,6 @@
 """Prefect edge of finding near-duplicates."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -80,6 +81,7 @@ def find_near_duplicates(  # noqa: PLR0917 - the tables that one step takes from
         if threshold is None
         else {media.value: threshold for media in NearMedia}
     )
+    told: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
         compared = lake.read(contents)
         groups = near_groups(
@@ -94,10 +96,13 @@ def find_near_duplicates(  # noqa: PLR0917 - the tables that one step takes from
             target=Target(folds_case=store.folds_case, normalizes_unicode=store.normalizes_unicode),
             thresholds=thresholds,
             decisions=decisions,
+            tell=told.__setitem__,
             workers=settings.work_threads or os.cpu_count() or 1,
         )
     asked = "auto" if threshold is None else f"{threshold:.4f}"
     uri = f"runs/{job_id}/near/groups-{contents.sha256[:16]}-{asked}.parquet"
+    # Beside the groups, for the receipts of what is removed because of them.
+    lake.write_blob(f"{uri}.thresholds.json", json.dumps(told, sort_keys=True).encode())
     return lake.write_part(groups, uri=uri, table_name="near_duplicates")
 
 

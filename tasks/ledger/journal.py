@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from models.domain.errors import ConflictError, InvalidError, MissingError
 from models.domain.operations import FolderRow, Operation, OperationState, Outcome
+from models.domain.plans import Action
 from tasks.ledger.database import Database
 from tasks.ledger.journal_lines import (
     copy_lines,
@@ -76,6 +77,35 @@ FENCE = "SELECT lease_epoch FROM organization_jobs WHERE id = %s FOR SHARE"
 """Taking over the lease waits for this lock, so a fenced worker's batch is whole or absent."""
 
 
+LOCK_REMOVALS = """
+SELECT pg_advisory_xact_lock(hashtextextended(source_root_id::text, 0))
+  FROM (SELECT DISTINCT source_root_id FROM organization_operations
+         WHERE job_id = %(job_id)s AND action = 'trash' ORDER BY source_root_id) AS roots"""
+"""Two jobs that remove from one root journal one after the other, so the second sees the first."""
+
+REFUSE_RIVALS = """
+WITH mine AS MATERIALIZED (
+    SELECT unit_id, source_root_id, source_key, keeper_key FROM organization_operations
+     WHERE job_id = %(job_id)s AND action = 'trash' AND state = 'planned'),
+theirs AS MATERIALIZED (
+    SELECT o.source_root_id, o.source_key, o.keeper_key
+      FROM organization_jobs j JOIN organization_operations o ON o.job_id = j.id
+     WHERE j.id <> %(job_id)s AND j.status IN ('pending', 'running', 'canceling')
+       AND o.action = 'trash' AND o.state IN ('planned', 'copied')),
+rivals AS (
+    SELECT m.unit_id FROM mine m JOIN theirs t
+        ON t.source_root_id = m.source_root_id AND t.source_key = m.keeper_key
+     UNION
+    SELECT m.unit_id FROM mine m JOIN theirs t
+        ON t.source_root_id = m.source_root_id AND t.keeper_key = m.source_key)
+UPDATE organization_operations o
+   SET state = 'refused', recorded_at = now(),
+       error = 'another job is removing the file to keep, or keeps this one'
+  FROM rivals r WHERE o.job_id = %(job_id)s AND o.state = 'planned' AND o.unit_id = r.unit_id"""
+"""Removals whose keeper another open job removes, or that another open job relies on. What storage
+says in the end is the mover's business; this is for plans that were approved side by side."""
+
+
 class Journal(Database):
     """The part of the ledger that alone knows the truth about a job's operations."""
 
@@ -85,7 +115,8 @@ class Journal(Database):
         """Write all operations of a job and its folders as they are, in one transaction.
 
         A second call finds the journal written and changes nothing, whatever became of the
-        operations meanwhile.
+        operations meanwhile. A removal whose keeper another open job is removing, or that another
+        open job keeps, is written as refused, with its unit.
 
         Args:
             job_id: the job.
@@ -115,6 +146,9 @@ class Journal(Database):
             copy_lines(driver, COPY_OPERATIONS, operation_lines(job_id, operations, roots))
             driver.execute("DELETE FROM journal_folders WHERE job_id = %s", [job_id])
             copy_lines(driver, COPY_FOLDERS, folder_lines(job_id, folders, roots))
+            if any(operation.action == Action.TRASH for operation in operations):
+                driver.execute(LOCK_REMOVALS, {"job_id": job_id})
+                driver.execute(REFUSE_RIVALS, {"job_id": job_id})
 
     def folders(self, job_id: str) -> list[FolderRow]:
         """Return the job's folders as they were, ordered by root and path."""

@@ -15,8 +15,7 @@ def plan_table(plan: Plan) -> None:
     create_table_artifact(
         key=f"plan-{plan.job_id[:8]}",
         table=rows,
-        description=f"Plan {plan.id}: "
-        + ("merge" if plan.options.is_merge else f"{plan.options.mode}, {plan.options.operation}"),
+        description=f"Plan {plan.id}: {plan.options.what}",
     )
 
 

@@ -81,8 +81,7 @@ def describe(kind: str, job: Job) -> str:
     """Return the name of a run: no file or folder names, they are the customer's."""
     parts = [kind, job.id[:8]]
     if kind in {"organize", "propose", "enact"}:
-        options = job.options
-        parts.append("merge" if options.is_merge else f"{options.mode} {options.operation}")
+        parts.append(job.options.what)
     if job.files_total:
         parts.append(f"{job.files_total:,} files")
     return " · ".join(parts)

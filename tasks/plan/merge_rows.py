@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from models.domain.duplicates import TruthClass
 from models.domain.plans import Action, Move, PlanTotals
 from tasks.plan.merge_sides import Sides
 from tasks.plan.rows import unit_id
@@ -45,6 +46,8 @@ def merge_rows(units: Sequence[Sequence[Step]], sides: Sides) -> Iterator[Move]:
                 sha256=file.sha256,
                 version=file.version,
                 keeper_key=None if step.keeper is None else sides.files[step.keeper].key,
+                truth_class=None if step.keeper is None else TruthClass.FULL_HASH.value,
+                similarity_ratio=None if step.keeper is None else 1.0,
                 conflict=step.conflict,
                 reason=step.reason,
             )

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from models.domain.duplicates import TruthClass
 from models.domain.facts import columns_of, date_used
 from models.domain.organizing import OperationType
 from models.domain.plans import Action, Move
@@ -150,6 +151,10 @@ class Rows:
             "date_used": dates,
             "date_source": sources,
             "conflict": self._conflict,
+            "truth_class": self._proven(TruthClass.FULL_HASH.value),
+            "similarity_ratio": self._proven(1.0),
+            "keeper_sha256": pa.nulls(len(at), pa.string()),
+            "threshold_ratio": pa.nulls(len(at), pa.float64()),
             "reason": reasons,
             **taken,
         }
@@ -163,6 +168,10 @@ class Rows:
             [array.cast(field.type) for array, field in zip(arrays, schema, strict=True)],
             schema=schema,
         )
+
+    def _proven(self, value: str | float) -> list[Any]:
+        """Return a value where a file goes because another has equal bytes, else nulls."""
+        return [None if keeper is None else value for keeper in self._keeper]
 
     def _patched(self, column: str, values: Any, at: NDArray[np.int64]) -> Any:
         """Fill in the facts of files at the destination, and where a displaced file lies there."""

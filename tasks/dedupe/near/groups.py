@@ -1,6 +1,6 @@
 """Near groups of a root: one star for each keeper, rows like those of exact groups."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,7 @@ def near_groups(
     target: Target | None = None,
     thresholds: Mapping[str, float] | None = None,
     decisions: Decisions | None = None,
+    tell: Callable[[str, float], None] = lambda _media, _threshold: None,
     workers: int = 1,
 ) -> pa.Table:
     """Return the groups of contents that are nearly the same, each with one keeper.
@@ -98,6 +99,7 @@ def near_groups(
         thresholds: smallest similarity ratio by `NearMedia`; a kind without one has its own, by
             the collection's size.
         decisions: what people decided.
+        tell: told each kind of media and the smallest similarity that was looked for.
         workers: threads.
 
     Returns:
@@ -112,6 +114,7 @@ def near_groups(
     members = _Members(files, listed, options, placer, decisions or Decisions())
     rows: list[DuplicateRow] = []
     for truth_class, media, search in searches(signatures, scratch, thresholds or {}, workers):
+        tell(media, search.threshold)
         names = search.contents
         order = sorted(range(len(names)), key=lambda n: members.rank(names[n]))
 

@@ -34,6 +34,7 @@ class Searched(Search, Protocol):
     """A search that knows the contents it was made of, ascending by SHA-256."""
 
     contents: list[str]
+    threshold: float
 
 
 def _batches(signatures: SignatureBatches, row_type: type) -> Iterator[pa.RecordBatch]:
