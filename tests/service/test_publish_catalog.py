@@ -11,7 +11,7 @@ import pytest
 from models.domain.categories import CategoryRow
 from models.domain.duplicates import DuplicateRow
 from models.domain.errors import BrokenError
-from models.domain.fingerprint import Fingerprint
+from models.domain.fingerprint import Fingerprint, index_profile
 from models.domain.jobs import Job, JobKind, JobStatus
 from models.domain.manifest import ManifestRow
 from models.domain.operations import FolderRow, Operation, OperationState, Outcome
@@ -31,6 +31,7 @@ from warehouse.store.publishing import Verdict, rows_at_rest
 
 pytestmark = pytest.mark.service
 TRASH = ".fileorganizer/trash"
+PROFILE = index_profile(read_gps=False)
 
 
 class World:
@@ -131,7 +132,7 @@ class World:
             made["near"] = (self.near_members(root, alike), DuplicateRow)
         refs = {
             name: self.lake.write_part(
-                to_table(rows, row), uri=f"runs/{job.id}/v1/{name}.parquet", table_name=name
+                to_table(rows, row), uri=f"runs/{job.id}/{PROFILE}/{name}.parquet", table_name=name
             )
             for name, (rows, row) in made.items()
         }
@@ -288,7 +289,7 @@ class World:
         if last is None:
             assert listing == []
             return
-        assert "/v1/" in last.uri
+        assert f"/{PROFILE}/" in last.uri
         found = compare(to_table(listing, ManifestRow), self.lake.read(last), verify=False)
         assert (found.changed.num_rows, found.vanished) == (0, 0)
         titles = {row.sha256: row.title for row in self.fingerprints(name)}
