@@ -18,6 +18,7 @@ from cli import (
     stack,
     taxonomy,
     warehouse,
+    whatif,
 )
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ for module in (
     models,
     maintenance,
     sql,
+    whatif,
     warehouse,
     stack,
 ):

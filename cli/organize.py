@@ -11,6 +11,7 @@ from cli.following import followed
 from cli.output import emit_json, err, facts_table, fail, out
 from cli.preview import plan_document, show_plan
 from cli.session import Session, job_named, open_session
+from models.domain.duplicates import DEFAULT_KEEP_RULES, KeepRule, keep_rules_from
 from models.domain.errors import ConflictError, FileOrganizerError, InvalidError, MissingError
 from models.domain.job_view import job_view
 from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions
@@ -125,6 +126,10 @@ def organize(
     prefer: Annotated[
         list[str] | None, typer.Option(help="Folder whose copies are kept first.")
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(help=f"Which of equal files stays: rules in order, of {', '.join(KeepRule)}."),
+    ] = None,
     subfolders: Annotated[
         int | None,
         typer.Option(
@@ -155,12 +160,17 @@ def organize(
     """
     if mode not in TEMPLATES and mode != "custom":
         fail(InvalidError(f"there is no mode {mode!r}; one of: {MODES}"), as_json=as_json)
+    try:
+        rules = keep_rules_from(keep) if keep else DEFAULT_KEEP_RULES
+    except InvalidError as error:
+        fail(error, as_json=as_json)
     options = OrganizeOptions(
         mode="custom" if template else mode,
         template=template,
         operation=operation,
         on_duplicate=on_duplicate,
         conflict=conflict,
+        keep_rules=rules,
         protected=tuple(protect or ()),
         preferred=tuple(prefer or ()),
         subfolders=subfolders,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models.domain.columns import column
+from models.domain.errors import InvalidError
 
 
 class TruthClass(StrEnum):
@@ -32,6 +33,25 @@ DEFAULT_KEEP_RULES: tuple[KeepRule, ...] = (
     KeepRule.OLDEST,
     KeepRule.SHORTEST_PATH,
 )
+
+
+def keep_rules_from(text: str) -> tuple[KeepRule, ...]:
+    """Return the rules of a list such as `newest,shortest_path`.
+
+    Protected and preferred folders come first, unless the list says where: whoever named such a
+    folder meant it.
+
+    Raises:
+        InvalidError: there is no such rule.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    try:
+        rules = tuple(dict.fromkeys(KeepRule(name) for name in names))
+    except ValueError as error:
+        known = ", ".join(KeepRule)
+        raise InvalidError(f"keep rules are a list of: {known}; not {text!r}") from error
+    first = [rule for rule in (KeepRule.PROTECTED, KeepRule.PREFERRED) if rule not in rules]
+    return (*first, *rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
