@@ -1,17 +1,26 @@
 """`warehouse`: its upkeep."""
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.organize import Json
-from cli.output import emit_json, err, facts_table, fail, out
+from cli.output import emit_json, err, facts_table, fail, out, rows_table
 from cli.session import open_session
-from models.domain.errors import FileOrganizerError
+from models.domain.errors import EXIT_CODES, ConflictError, FileOrganizerError, Kind
+from models.domain.jobs import JobStatus
 from models.settings import Settings
+from warehouse.store.parts import Lake, open_lake
 
 app = typer.Typer(no_args_is_help=True, help="The warehouse: record days, look after its tables.")
+
+
+def lake_of(settings: Settings) -> Lake:
+    """Return the lake of the stack."""
+    return open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
 
 
 @app.command()
@@ -71,6 +80,87 @@ def attach(
         typer.echo(str(path))
     except FileOrganizerError as error:
         fail(error, as_json=False)
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Say whether the warehouse is whole and agrees with Postgres; exit status 1 when not."""
+    from tasks.publish.agreement import disagreements
+    from warehouse.quality.checkup import Grade, check_up
+
+    try:
+        with open_session(quiet=as_json) as session:
+            lake = lake_of(session.settings)
+            found = check_up(lake)
+            if not any(finding.where == "published_runs" for finding in found):
+                found += disagreements(lake, session.ledger)
+    except FileOrganizerError as error:
+        fail(error, as_json=as_json)
+    problems = [finding for finding in found if finding.grade is Grade.PROBLEM]
+    if as_json:
+        emit_json({"is_sound": not problems, "findings": [asdict(each) for each in found]})
+    elif found:
+        rows = [(finding.grade, finding.where, finding.what) for finding in found]
+        out.print(rows_table("findings", ("", "where", "what"), rows))
+    else:
+        out.print("whole, and as Postgres says")
+    if problems:
+        raise typer.Exit(EXIT_CODES[Kind.BROKEN])
+
+
+@app.command()
+def compact(as_json: Json = False) -> None:
+    """Make few files of many, and drop what nobody reads; what readers see stays as it is."""
+    try:
+        with open_session(quiet=as_json):
+            from flows.compact import compact as compact_flow
+
+            done = compact_flow()
+    except FileOrganizerError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        emit_json({"tables": done})
+        return
+    for name, facts in done.items():
+        out.print(facts_table(name, facts))
+
+
+@app.command()
+def rebuild(
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Put it in place also where it differs from the old one."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the warehouse anew from Postgres and the runs, compare both, and put it in place.
+
+    Where the two differ the old one stays, unless forced: with a damaged one that is the aim.
+    """
+    from tasks.publish.agreement import known_runs
+    from warehouse.store.rebuilding import put_in_place
+    from warehouse.store.rebuilding import rebuild as make_anew
+
+    try:
+        with open_session(quiet=as_json) as session:
+            if session.ledger.jobs(limit=1, status=JobStatus.RUNNING):
+                raise ConflictError("a job is running; rebuild when none is")
+            lake = lake_of(session.settings)
+            made = make_anew(lake, known_runs(session.ledger, lake, now=datetime.now(UTC)))
+        if not made.is_equal and not force:
+            raise ConflictError(
+                f"rebuilt in {made.folder}, it differs from the one in use: {made.differences} "
+                "rows; --force puts a new one in place all the same"
+            )
+        put_in_place(lake, made)
+    except FileOrganizerError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        emit_json({**asdict(made), "is_equal": made.is_equal})
+        return
+    out.print(facts_table(f"rebuilt from {made.runs:,} runs, now in {made.folder}", made.rows))
+    if not made.is_equal:
+        out.print(facts_table("rows that only one of the two has", made.differences))
 
 
 def register(parent: typer.Typer) -> None:

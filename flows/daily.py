@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 
 from tasks.lifecycle.task import report_counts
-from tasks.publish.daily_task import record_days
+from tasks.publish.upkeep_task import record_days
 
 
 @flow(name="daily")

@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -101,22 +101,11 @@ def test_organize_conserves_every_byte_and_undo_restores_the_tree(
 
 def test_trashed_duplicates_are_conserved_and_come_back(command: Command, collection: Path, before):
     contents = sorted(sha for sha, _ in before.values())
-    weighed = command("whatif", str(collection), "--on-duplicate", "trash", "--keep", "newest")
-    (policy,) = weighed["policies"]
-    done = command(
-        *("organize", str(collection), "--on-duplicate", "trash", "--keep", "newest", "--yes")
-    )
-    assert done["plan"]["totals"] == policy["totals"]
-    assert done["result"]["files_moved"] == policy["files_moved"]
-    assert done["result"]["bytes_moved"] == policy["bytes_moved"]
-    facts = facts_of(collection)
-    size = {sha: (collection / key).stat().st_size for key, (sha, _) in facts.items()}
-    live = Counter(sha for sha, _ in facts.values())
-    gone = Counter(contents) - live
-    assert sum(size[sha] * n for sha, n in gone.items()) == policy["bytes_freed"] > 0
+    done = command("organize", str(collection), "--on-duplicate", "trash", "--yes")
     assert done["plan"]["totals"]["trashes"] > 100
-    assert set(live) == set(contents)
-    assert live.total() == len(contents) - done["plan"]["totals"]["trashes"]
+    live = sorted(sha for sha, _ in facts_of(collection).values())
+    assert sorted(set(live)) == sorted(set(contents))
+    assert len(live) == len(contents) - done["plan"]["totals"]["trashes"]
     assert contents_of(collection) == contents
     command("undo", done["job"]["id"])
     assert facts_of(collection) == before

@@ -1,18 +1,23 @@
 """Delta tables of the warehouse: appended once for each run, whatever is killed or repeated."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from models.domain.errors import BrokenError, BusyError
+from models.domain.errors import BrokenError, BusyError, CorruptError, MissingError
 from models.domain.warehouse_rows import RunStatus
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.tables import PARTITION, PUBLISHED_RUNS, TABLES, WarehouseTable
 from warehouse.store.parts import Lake
 
 FOLDER = "warehouse"
-"""Where the tables live below the lake."""
+"""Where the tables live below the lake, unless the pointer says otherwise."""
+
+POINTER = "warehouse.folder"
+"""Blob below the lake that names the folder of a rebuilt warehouse: one write exchanges them."""
 
 APPEND_ATTEMPTS = 8
 """How often an append meets a conflict before it is called busy: a conflict means that another
@@ -25,6 +30,15 @@ committed 20 of 20 on disk and on S3 (DESIGN D8)."""
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compaction:
+    """What compacting a table did, in Parquet files."""
+
+    files_before: int
+    files_after: int
+    files_removed: int
+
+
 def _described(schema: pa.Schema) -> pa.Schema:
     """Return the schema with each column's description where Delta's readers look for it."""
     fields = [
@@ -32,6 +46,32 @@ def _described(schema: pa.Schema) -> pa.Schema:
         for field in schema
     ]
     return pa.schema(fields)
+
+
+def _evolved(schema: pa.Schema, known: Collection[str]) -> pa.Schema:
+    """Return the schema with columns that the table has not yet as its older rows are: null."""
+    described = _described(schema)
+    return pa.schema(
+        [
+            own if own.name in known else field.with_nullable(nullable=True)
+            for own, field in zip(schema, described, strict=True)
+        ]
+    )
+
+
+def present_folder(lake: Lake) -> str:
+    """Return the folder of the lake's warehouse.
+
+    Raises:
+        CorruptError: the pointer names no such folder.
+    """
+    try:
+        name = lake.read_blob(POINTER).decode()
+    except MissingError:
+        return FOLDER
+    if not re.fullmatch(rf"{FOLDER}-[0-9a-f]+", name):
+        raise CorruptError(f"{POINTER} of the lake names no warehouse: {name[:40]!r}")
+    return name
 
 
 class Warehouse:
@@ -43,14 +83,16 @@ class Warehouse:
 
     Attributes:
         lake: where the tables are.
+        folder: below which folder of it; the present one unless given.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, folder: str | None = None) -> None:
         self.lake = lake
+        self.folder = folder or present_folder(lake)
 
     def uri(self, name: str) -> str:
         """Return the path or S3 URL of a table."""
-        return self.lake.path(f"{FOLDER}/{name}")
+        return self.lake.path(f"{self.folder}/{name}")
 
     def append_once(self, table: WarehouseTable, rows: pa.Table, *, run_id: str) -> int:
         """Append the rows of a run, unless they are there, and return how many were appended.
@@ -81,7 +123,7 @@ class Warehouse:
         if delta is None:
             return None
         return delta.to_pyarrow_dataset(
-            filesystem=self.lake.arrow_files(f"{FOLDER}/{table.name}"),
+            filesystem=self.lake.arrow_files(f"{self.folder}/{table.name}"),
             schema=arrow_schema(table.row),
         )
 
@@ -131,6 +173,53 @@ class Warehouse:
                 found[table.name] = dataset.filter(pc.field("run_id").isin(values))
         return found
 
+    def compact(self, table: WarehouseTable, *, keep_hours: int) -> Compaction | None:
+        """Rewrite many small files of a table as few, and drop files that no reader needs.
+
+        Its rows stay as they are. Readers that began before go on reading the old files for
+        `keep_hours`; publishers may append meanwhile.
+
+        Args:
+            table: which; None comes back when it has no row yet.
+            keep_hours: age at which files that are in no present version are removed.
+
+        Raises:
+            BusyError: others commit without end.
+        """
+        return self._settled(lambda: self._compact(table, keep_hours))
+
+    def _compact(self, table: WarehouseTable, keep_hours: int) -> Compaction | None:
+        from deltalake import WriterProperties
+
+        delta = self._open(table)
+        if delta is None:
+            return None
+        before = len(delta.file_uris())
+        delta.optimize.compact(writer_properties=WriterProperties(compression="ZSTD"))
+        delta.create_checkpoint()
+        removed = delta.vacuum(
+            retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
+        )
+        return Compaction(
+            files_before=before, files_after=len(delta.file_uris()), files_removed=len(removed)
+        )
+
+    def delete_runs(self, table: WarehouseTable, run_ids: Collection[str]) -> int:
+        """Remove the rows of runs for good and return how many went; their markers stay.
+
+        Raises:
+            BusyError: others commit without end.
+        """
+        return self._settled(lambda: self._delete_runs(table, run_ids))
+
+    def _delete_runs(self, table: WarehouseTable, run_ids: Collection[str]) -> int:
+        delta = self._open(table)
+        if delta is None or not run_ids:
+            return 0
+        listed = ", ".join(f"'{run_id.replace(chr(39), chr(39) * 2)}'" for run_id in run_ids)
+        metrics = delta.delete(f"run_id IN ({listed})")
+        return int(metrics.get("num_deleted_rows") or 0)
+
     def _append_once(self, table: WarehouseTable, rows: pa.Table, run_id: str) -> int:
         from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
 
@@ -139,10 +228,14 @@ class Warehouse:
             return 0
         # The same snapshot that was asked is written to: a commit of this run that came in
         # between is then a conflict (seen: of three at once, one wins and two are refused).
+        schema = arrow_schema(table.row)
+        known = {field.name for field in delta.schema().fields}
+        is_as_known = known == set(schema.names)
         write_deltalake(
             delta,
-            rows.cast(arrow_schema(table.row)),
+            rows.cast(schema if is_as_known else _evolved(schema, known)),
             mode="append",
+            schema_mode=None if is_as_known else "merge",
             writer_properties=WriterProperties(compression="ZSTD"),
             commit_properties=CommitProperties(
                 app_transactions=[Transaction(run_id, 1)], max_commit_retries=COMMIT_RETRIES

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
-from models.domain.errors import BrokenError
+from models.domain.errors import BrokenError, MissingError
 from models.domain.table_refs import TableRef
 from models.domain.warehouse_daily import DAILY
 from models.domain.warehouse_rows import PublishedRun, RunRow, RunStatus
@@ -54,7 +55,11 @@ def _unwatched(_step: str) -> None:
 
 
 def append_run(
-    lake: Lake, run: StagedRun, *, on_step: Callable[[str], None] = _unwatched
+    lake: Lake,
+    run: StagedRun,
+    *,
+    on_step: Callable[[str], None] = _unwatched,
+    warehouse: Warehouse | None = None,
 ) -> dict[str, int]:
     """Append a staged run to its tables and return the rows appended by table; 0 where it was.
 
@@ -64,12 +69,13 @@ def append_run(
         lake: where the warehouse and the staged parts are.
         run: what to append.
         on_step: called with the name of each step before it is taken.
+        warehouse: the tables; the lake's present ones unless given.
 
     Raises:
         BusyError: others commit without end.
         CorruptError: a staged part is not as it was written.
     """
-    warehouse = Warehouse(lake)
+    warehouse = warehouse or Warehouse(lake)
     appended: dict[str, int] = {}
     for table in tables_of(run.kind):
         ref = run.tables.get(table.name)
@@ -85,6 +91,32 @@ def rows_at_rest(
     """Return a run's rows as the warehouse has them, by table, published or not."""
     warehouse = Warehouse(lake)
     return {table.name: warehouse.rows_of(table, run_id=run_id) for table in tables}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """All that the warehouse can be rebuilt from, of one run: its staged rows and its marker."""
+
+    run: StagedRun
+    marker: PublishedRun
+
+
+def _record_uri(run_id: str) -> str:
+    return f"runs/{run_id}/publish/record.json"
+
+
+def keep_record(lake: Lake, record: RunRecord) -> None:
+    """Keep the record of a run beside its staged rows."""
+    document = TypeAdapter(RunRecord).dump_json(record)
+    lake.write_blob(_record_uri(record.run.run_id), document)
+
+
+def find_record(lake: Lake, run_id: str) -> RunRecord | None:
+    """Return the record of a run; None when it was never judged."""
+    try:
+        return TypeAdapter(RunRecord).validate_json(lake.read_blob(_record_uri(run_id)))
+    except MissingError:
+        return None
 
 
 def settled(lake: Lake, run_id: str) -> PublishedRun | None:
@@ -122,6 +154,7 @@ def settle_run(
         row_counts=json.dumps(counts),
         reasons="\n".join(verdict.failures) or None,
     )
+    keep_record(lake, RunRecord(run=run, marker=marker))
     on_step("mark")
     rows = to_table([marker], PublishedRun)
     Warehouse(lake).append_once(PUBLISHED_RUNS, rows, run_id=run.run_id)

@@ -1,4 +1,4 @@
-"""Prefect edge of recording days."""
+"""Prefect edge of the warehouse's upkeep: recording days, and compaction."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from models.settings import Settings
 from tasks.ledger.ledger import open_ledger
 from tasks.publish.daily import days_to_record, record_day
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
+from warehouse.store import upkeep
 from warehouse.store.parts import open_lake
 
 
@@ -47,3 +48,21 @@ def record_days(day: str | None) -> dict[str, Any]:
                 raise BrokenError(f"the day {each.name} is in quarantine: {marker.reasons}")
             recorded[each.name] = {"rows_published": marker.rows_count}
     return recorded
+
+
+@task(
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_jitter_factor=RETRY_JITTER_RATIO,
+    retry_condition_fn=is_busy,
+)
+def compact_warehouse() -> dict[str, Any]:
+    """Compact all tables and drop what nobody reads; what readers see stays as it is.
+
+    Returns:
+        Files before and after, files removed and rows dropped, by table.
+    """
+    settings = Settings()
+    lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
+    return upkeep.compact(lake, now=datetime.now(UTC))

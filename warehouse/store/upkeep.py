@@ -1,0 +1,53 @@
+"""Compaction and retention: fewer files, and nothing kept that nobody will look at."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from models.domain.warehouse_rows import PublishedRun, RunStatus
+from warehouse.schemas.arrow import to_rows
+from warehouse.schemas.tables import PUBLISHED_RUNS, TABLES
+from warehouse.store.delta import Warehouse
+from warehouse.store.parts import Lake
+
+KEEP_HOURS = 7 * 24
+"""Life of files that are in no present version (Delta Lake's own default): readers and files of
+`attach` that began before a compaction go on for as long."""
+
+QUARANTINE_DAYS = 90
+"""Life of rows in quarantine: a quarter, to find out why. Their markers, with reasons, stay."""
+
+
+def compact(lake: Lake, *, now: datetime, keep_hours: int = KEEP_HOURS) -> dict[str, Any]:
+    """Compact all tables, and drop old files and old rows in quarantine; what readers see stays.
+
+    Args:
+        lake: where the warehouse is.
+        now: for the age of what is in quarantine.
+        keep_hours: age at which files that are in no present version are removed.
+
+    Returns:
+        By table with rows: files before and after, files removed, rows dropped.
+
+    Raises:
+        BusyError: others commit without end.
+    """
+    warehouse = Warehouse(lake)
+    dropped = _old_quarantine(warehouse, now - timedelta(days=QUARANTINE_DAYS))
+    done: dict[str, Any] = {}
+    for table in TABLES:
+        rows = 0 if table is PUBLISHED_RUNS else warehouse.delete_runs(table, dropped)
+        compaction = warehouse.compact(table, keep_hours=keep_hours)
+        if compaction is not None:
+            done[table.name] = {**asdict(compaction), "rows_dropped": rows}
+    return done
+
+
+def _old_quarantine(warehouse: Warehouse, before: datetime) -> list[str]:
+    dataset = warehouse.dataset(PUBLISHED_RUNS)
+    markers = [] if dataset is None else to_rows(dataset.to_table(), PublishedRun)
+    return sorted(
+        marker.run_id
+        for marker in markers
+        if marker.status == RunStatus.QUARANTINED and marker.recorded_at < before
+    )
