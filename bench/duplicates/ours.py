@@ -1,11 +1,16 @@
-"""What we find among files, by the functions that the pipeline calls, in one process."""
+"""What we find among files: `python -m bench.duplicates.ours JOB.json` prints JSON, as peers do.
 
-import csv
-import os
+By the functions that the pipeline calls, in one process and on one thread, without the parsing
+children; the first call, which loads compiled code, is not counted.
+"""
+
+import json
+import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +22,18 @@ from tasks.dedupe.near.pictures import PictureSearch, Views
 from tasks.dedupe.near.sounds import SoundSearch
 from tasks.dedupe.near.stars import find_stars
 from tasks.dedupe.near.texts import TextSearch
-from tasks.fingerprint.perceptual.documents import decoded
+from tasks.fingerprint.perceptual.documents import decoded, document_text
 from tasks.fingerprint.perceptual.film import film_prints, film_shots
 from tasks.fingerprint.perceptual.pictures import open_upright, picture_views
 from tasks.fingerprint.perceptual.sound import decoded_sound, sound_print
 from tasks.fingerprint.perceptual.words import text_print
+from tasks.fingerprint.signatures import sniff
 from warehouse.schemas.arrow import to_table
+
+_SAME = "docx pptx xlsx odt ods doc ppt xls epub eml html xml org rst rtf txt csv tsv pdf"
+_OTHER = {"htm": "html", "mht": "html", "md": "markdown", "msg": "outlook", "ndjson": "jsonl"}
+_LABELS = {name: name for name in _SAME.split()} | _OTHER
+"""Content label by suffix, where the pipeline asks Magika."""
 
 FOREIGN = Exception
 """What foreign parsers raise: a file that cannot be read has no signature."""
@@ -85,7 +96,7 @@ def pictures(paths: Sequence[Path], order: list[int]) -> Found:
     with tempfile.TemporaryDirectory() as scratch:
         views = Views(table.to_batches(), Path(scratch))
         start = time.process_time()
-        search = PictureSearch(views, workers=os.cpu_count() or 1)
+        search = PictureSearch(views)
         groups = _grouped(search, order)
         search_s = time.process_time() - start
     note = f"radius {search.radius}, threshold {search.threshold}, {search.candidates} candidates"
@@ -99,6 +110,12 @@ def texts(paths: Sequence[Path], order: list[int]) -> Found:
         made = text_print(decoded(path.read_bytes()), sha256)
         return [made] if made else []
 
+    return _texts(paths, order, sign)
+
+
+def _texts(
+    paths: Sequence[Path], order: list[int], sign: Callable[[Path, str], Iterable[TextPrint]]
+) -> Found:
     table, sign_s = _signed(paths, sign, TextPrint)
     with tempfile.TemporaryDirectory() as scratch:
         start = time.process_time()
@@ -139,18 +156,50 @@ def films(paths: Sequence[Path], order: list[int]) -> Found:
     return Found(groups, sign_s, time.process_time() - start, f"threshold {search.threshold}")
 
 
-def truth_rows(folder: Path) -> list[dict[str, str]]:
-    """Return the rows of a folder's `truth.csv`."""
-    with (folder / "truth.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+def documents(paths: Sequence[Path], order: list[int]) -> Found:
+    """Return the groups of documents in any format, by the text that is extracted from them."""
+
+    def sign(path: Path, sha256: str) -> Iterable[TextPrint]:
+        content = path.read_bytes()
+        label = _LABELS.get(path.suffix.lower().lstrip("."), sniff(content[:8192]) or "")
+        made = text_print(document_text(content, label), sha256)
+        return [made] if made else []
+
+    return _texts(paths, order, sign)
 
 
 def warm_up() -> None:
-    """Compile what is compiled, so that no figure contains it."""
-    rows = [Image.effect_noise((80, 80), 90).convert("RGB")] * 2
+    """Load or compile what is compiled, so that no figure contains it."""
+    rows = [Image.effect_noise((80, 80), 90).convert("RGB")] * 3
     views = [view for n, row in enumerate(rows) for view in picture_views(row, f"{n:064x}")]
+    words = " ".join(f"w{n % 40}" for n in range(60))
+    prints = [text_print(words, f"{n:064x}") for n in range(3)]
     with tempfile.TemporaryDirectory() as scratch:
-        search = PictureSearch(
-            Views(to_table(views, PictureView).to_batches(), Path(scratch)), radius=4
-        )
-        find_stars(range(len(search.contents)), search)
+        found = Views(to_table(views, PictureView).to_batches(), Path(scratch))
+        for search in (
+            PictureSearch(found, radius=4),
+            TextSearch(to_table(prints, TextPrint).to_batches(), Path(scratch)),
+        ):
+            find_stars(range(len(search.contents)), search)
+
+
+KINDS = {
+    "images": pictures,
+    "texts": texts,
+    "documents": documents,
+    "sounds": sounds,
+    "films": films,
+}
+
+
+def main() -> None:
+    job = json.loads(Path(sys.argv[1]).read_text())
+    warm_up()
+    paths = [Path(path) for path in job["paths"]]
+    order = by_pixels(paths) if job["kind"] == "images" else list(range(len(paths)))
+    sys.stdout.write(json.dumps(asdict(KINDS[job["kind"]](paths, order))) + "\n")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main()

@@ -1,12 +1,14 @@
 """What peers find, run in their own environment: `python peers.py JOB.json` prints JSON.
 
-JOB: `{"images": [paths], "texts": [paths]}`. Every peer is used as its documentation shows, at the
-threshold it recommends: imagehash and imagededup at 10 of 64 bits (imagededup's default), PDQ at 31
-of 256 (its paper), MinHashes of 128 values at a Jaccard index of 0.7.
+JOB: `{"kind": "images" or "texts", "paths": [paths]}`. Every peer is used as its documentation
+shows, at the threshold it recommends: imagehash and imagededup at 10 of 64 bits (imagededup's
+default), czkawka at 15 (its README), PDQ at 31 of 256 (its paper), MinHashes of 128 values at a
+Jaccard index of 0.7. Imports are not counted.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202 - a script for an environment whose libraries have no types
 
+import importlib
 import json
 import sys
 import time
@@ -75,6 +77,46 @@ def imagededup_phash(paths):
     return sorted({tuple(sorted((int(a), int(b)))) for a, others in found.items() for b in others})
 
 
+def czkawka_similar(paths):
+    import tempfile
+
+    from czkawka import ImageSimilarity
+
+    with tempfile.TemporaryDirectory() as folder:
+        for n, path in enumerate(paths):
+            (Path(folder) / f"{n}{Path(path).suffix.lower()}").symlink_to(path)
+        real = {str(Path(path).resolve()): n for n, path in enumerate(paths)}
+        for place in Path(folder).iterdir():
+            target = place.resolve()
+            place.unlink()
+            place.write_bytes(target.read_bytes())  # it does not follow links
+            real[str(place)] = int(place.stem)
+        start = time.process_time()
+        finder = ImageSimilarity()
+        finder.set_directories([folder])
+        finder.set_similarity(15)
+        groups = finder.find_similar()
+        cpu_s = time.process_time() - start
+    found = []
+    for group in groups:
+        numbers = [real[str(path)] for path in group]
+        found += [(a, b) for i, a in enumerate(numbers) for b in numbers[i + 1 :]]
+    return found, cpu_s
+
+
+def imagededup_cnn(paths):
+    from imagededup.methods import CNN
+
+    try:
+        encoder = CNN(verbose=False)
+    except Exception as error:
+        raise ImportError(f"not runnable offline: {type(error).__name__}") from error
+    codes = readable(lambda path: encoder.encode_image(image_file=path)[0], paths)
+    encodings = {str(n): code for n, code in codes.items()}
+    found = encoder.find_duplicates(encoding_map=encodings, min_similarity_threshold=0.9)
+    return sorted({tuple(sorted((int(a), int(b)))) for a, others in found.items() for b in others})
+
+
 def shingles(path):
     words = Path(path).read_text(errors="replace").lower().split()
     return [" ".join(words[n : n + 3]) for n in range(len(words) - 2)]
@@ -117,23 +159,37 @@ def datasketch_minhash(paths):
 
 
 PEERS = {
-    "images": [imagehash_phash, imagededup_phash, pdqhash_pdq],
+    "images": [imagehash_phash, imagededup_phash, imagededup_cnn, pdqhash_pdq, czkawka_similar],
     "texts": [rensa_minhash, datasketch_minhash],
+}
+
+
+IMPORTS = {
+    "imagehash_phash": ["imagehash"],
+    "imagededup_phash": ["imagededup.methods"],
+    "imagededup_cnn": ["imagededup.methods"],
+    "pdqhash_pdq": ["pdqhash", "PIL.Image"],
+    "czkawka_similar": ["czkawka"],
+    "rensa_minhash": ["rensa"],
+    "datasketch_minhash": ["datasketch"],
 }
 
 
 def main():
     job = json.loads(Path(sys.argv[1]).read_text())
     answer = {}
-    for kind, peers in PEERS.items():
-        for peer in peers if job.get(kind) else []:
-            try:
-                start = time.process_time()
-                pairs = peer(job[kind])
-                cpu_s = time.process_time() - start
-                answer[peer.__name__] = {"kind": kind, "pairs": pairs, "cpu_s": cpu_s}
-            except ImportError as error:
-                answer[peer.__name__] = {"kind": kind, "missing": str(error)}
+    for peer in PEERS.get(job["kind"], []):
+        try:
+            for module in IMPORTS[peer.__name__]:
+                importlib.import_module(module)
+            start = time.process_time()
+            pairs = peer(job["paths"])
+            cpu_s = time.process_time() - start
+            if isinstance(pairs, tuple):
+                pairs, cpu_s = pairs
+            answer[peer.__name__] = {"pairs": pairs, "cpu_s": cpu_s}
+        except (ImportError, RuntimeError) as error:
+            answer[peer.__name__] = {"missing": str(error)}
     print(json.dumps(answer))
 
 

@@ -1,71 +1,89 @@
 """Near-duplicates of ours beside peers: precision, recall, F1 and cost, in one table.
 
-Run: `python -m bench.duplicates.run [--data ../shared/data] [--photos 200] [--peers DIR]`. Peers
-live in an environment of their own, made here when it is missing; they are never dependencies of
-ours. Two sets: 200 photos with 13 kinds of copies (`make_copies.py`), and the sample collection's
-own truth. Everything runs at its default threshold.
+Run: `python -m bench.duplicates.run [--runs 3] [--data DIR] [--peers DIR] [--sizes small]`.
+Peers live in an environment of their own, made here when it is missing; they are never dependencies
+of ours. Everybody runs at the default threshold, in a process of its own, on one thread. The table
+is written into `docs/benchmarks.md` between its marks.
 """
 
 import argparse
-import itertools
 import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import venv
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench.duplicates import make_copies, ours
+from bench.duplicates import make_copies, make_sounds, make_texts
+from bench.duplicates.truth import (
+    Pairs,
+    Score,
+    articles,
+    components,
+    families,
+    is_same_picture,
+    is_same_text,
+    sample,
+    score,
+    within,
+)
+from tasks.fingerprint.perceptual.documents import decoded
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ["imagehash", "imagededup", "pdqhash", "rensa", "datasketch"]
-Pairs = set[tuple[int, int]]
+PACKAGES = ["imagehash", "imagededup", "pdqhash", "czkawka", "rensa", "datasketch"]
+REPORT = ROOT / "docs" / "benchmarks.md"
+BEGIN = "<!-- near-duplicate figures: written by `make bench-duplicates`, do not edit -->"
+END = "<!-- end of near-duplicate figures -->"
+SIZES = {
+    "full": {"texts": (9_000, 100_000), "hashes": (1_000_000, 10_000_000), "views": 150_000},
+    "small": {"texts": (1_000,), "hashes": (50_000,), "views": 8_000},
+}
+_THREADS = ("OPENBLAS", "OMP", "MKL", "RAYON")
+_ALONE = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
+"""Nobody's threads spin: CPU seconds are work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How pairs compare with the truth."""
-
-    precision: float
-    recall: float
-
-    @property
-    def f1(self) -> float:
-        """The harmonic mean of both."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
+_HOW = (
+    "Medians of {runs} runs (the largest texts, documents and B6 once), everybody on one thread of"
+    " one machine, CPU seconds. F1 by the labels alone, and with the pairs that the labels leave"
+    " out though they are one picture saved twice, or share 0.7 of their runs of words"
+    " (`bench/duplicates/truth.py`). Peers by pairs or by connected components, whichever is better"
+    " for them. The last column is our CPU as a share of theirs."
+)
 
 
-def within(groups: Iterable[Sequence[int]]) -> Pairs:
-    """Return all pairs of members of the same group."""
-    return {(min(pair), max(pair)) for group in groups for pair in itertools.combinations(group, 2)}
+@dataclass(slots=True)
+class Collection:
+    """Files to be searched, and what is right of them.
+
+    Attributes:
+        kind: of `ours.KINDS`.
+        is_copy: rule by which pairs that the labels leave out are looked at; None: they are whole.
+        runs: times that it is measured.
+    """
+
+    title: str
+    kind: str
+    paths: list[Path]
+    truth: Pairs
+    equal: Pairs = field(default_factory=set)
+    is_copy: Callable[[Path, Path], bool] | None = None
+    runs: int = 3
 
 
-def components(pairs: Iterable[Sequence[int]]) -> list[list[int]]:
-    """Return the connected components of pairs: how peers group."""
-    parent: dict[int, int] = {}
+@dataclass(slots=True)
+class Result:
+    """What one tool found, and the CPU seconds of each run."""
 
-    def root(n: int) -> int:
-        while parent.setdefault(n, n) != n:
-            n = parent[n]
-        return n
-
-    for one, two in pairs:
-        parent[root(one)] = root(two)
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for n in list(parent):
-        groups[root(n)].append(n)
-    return list(groups.values())
-
-
-def score(found: Pairs, truth: Pairs, ignored: Pairs) -> Score:
-    """Return precision and recall; ignored pairs (equal bytes) count neither way."""
-    found, truth = found - ignored, truth - ignored
-    hits = len(found & truth)
-    return Score(hits / len(found) if found else 1.0, hits / len(truth) if truth else 1.0)
+    pairs: Pairs = field(default_factory=set)
+    groups: Pairs = field(default_factory=set)
+    cpu_s: list[float] = field(default_factory=list)
+    note: str = ""
 
 
 def peer_python(folder: Path) -> Path:
@@ -77,132 +95,190 @@ def peer_python(folder: Path) -> Path:
     return python
 
 
-def run_peers(python: Path, kind: str, paths: Sequence[Path]) -> dict[str, dict[str, object]]:
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as job:
-        json.dump({kind: [str(path) for path in paths]}, job)
-        job.flush()
-        script = Path(__file__).with_name("peers.py")
+def _asked(command: list[str | Path], job: dict[str, Any] | None = None) -> Any:
+    """Return the JSON that a script prints last; its home is empty, so that no cache helps it."""
+    with tempfile.TemporaryDirectory() as home:
+        if job is not None:
+            path = Path(home) / "job.json"
+            path.write_text(json.dumps(job))
+            command = [*command, path]
+        environment = {**os.environ, **_ALONE, "HOME": home}
         done = subprocess.run(
-            [python, script, job.name], check=True, capture_output=True, text=True
+            command, check=True, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
         )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def table(title: str, rows: list[tuple[str, Score, float, str]]) -> list[str]:
-    lines = [
-        f"### {title}",
-        "",
-        "| | precision | recall | F1 | CPU s | |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, one, cpu_s, note in rows:
-        lines.append(
-            f"| {name} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} | {cpu_s:.1f} |"
-            f" {note} |"
-        )
-    return [*lines, ""]
-
-
-def compare(
-    title: str,
-    kind: str,
-    paths: list[Path],
-    *,
-    truth: Pairs,
-    ignored: Pairs,
-    python: Path | None,
-) -> list[str]:
-    """Return the table of one set of files."""
-    order = ours.by_pixels(paths) if kind == "images" else list(range(len(paths)))
-    run = {
-        "images": ours.pictures,
-        "texts": ours.texts,
-        "sounds": ours.sounds,
-        "films": ours.films,
-    }[kind]
-    found = run(paths, order)
-    cost = found.sign_cpu_s + found.search_cpu_s
-    note = f"{found.note}; search {found.search_cpu_s:.1f} s"
-    rows = [("ours", score(within(found.groups), truth, ignored), cost, note)]
-    wrong = sorted(within(found.groups) - truth - ignored)
-    missed = sorted(truth - within(found.groups) - ignored)
-    for peer, result in (run_peers(python, kind, paths) if python else {}).items():
-        if "missing" in result:
-            print(f"{peer} is not there: {result['missing']}", file=sys.stderr)
+def _measured(collection: Collection, python: Path | None) -> dict[str, Result]:
+    """Return what every tool finds, all of them in each run."""
+    job = {"kind": collection.kind, "paths": [str(path) for path in collection.paths]}
+    results: dict[str, Result] = {"ours": Result()}
+    for _ in range(collection.runs):
+        found = _asked([sys.executable, "-m", "bench.duplicates.ours"], job)
+        results["ours"].groups = results["ours"].pairs = within(found["groups"])
+        results["ours"].cpu_s.append(found["sign_cpu_s"] + found["search_cpu_s"])
+        results["ours"].note = found["note"]
+        if python is None:
             continue
-        pairs = {(min(pair), max(pair)) for pair in result["pairs"]}
-        direct = score(pairs, truth, ignored)
-        grouped = score(within(components(pairs)), truth, ignored)
-        best = max(direct, grouped, key=lambda one: one.f1)
-        rows.append((peer, best, float(result["cpu_s"]), "pairs or components, the better"))
-    for label, some in (("wrong", wrong), ("missed", missed)):
-        for one, two in some[:40]:
-            print(f"{label}: {paths[one]} {paths[two]}", file=sys.stderr)
-    return table(f"{title} ({len(paths)} files, {len(truth - ignored)} pairs)", rows)
+        answers = _asked([python, ROOT / "bench" / "duplicates" / "peers.py"], job)
+        for peer, answer in answers.items():
+            result = results.setdefault(peer, Result())
+            if "missing" in answer:
+                result.note = answer["missing"]
+                continue
+            result.pairs = {(min(pair), max(pair)) for pair in answer["pairs"]}
+            result.groups = within(components(result.pairs))
+            result.cpu_s.append(answer["cpu_s"])
+    return results
 
 
-def copies(folder: Path) -> tuple[list[Path], Pairs]:
-    families: defaultdict[str, list[int]] = defaultdict(list)
-    paths: list[Path] = []
-    for n, row in enumerate(ours.truth_rows(folder)):
-        paths.append(folder / row["path"])
-        families[row["family"]].append(n)
-    return paths, within(families.values())
+def _best(result: Result, truth: Pairs, equal: Pairs) -> Score:
+    """Return the score of pairs or of connected components, whichever is better."""
+    scores = [score(pairs, truth, equal) for pairs in (result.pairs, result.groups)]
+    return max(scores, key=lambda one: one.f1)
 
 
-def sample(data: Path, kinds: set[str]) -> tuple[list[Path], Pairs, Pairs]:
-    """Return the collection's files of some kinds, its near pairs, and its equal ones."""
-    near: defaultdict[str, list[int]] = defaultdict(list)
-    equal: defaultdict[str, list[int]] = defaultdict(list)
-    rows = [row for row in ours.truth_rows(data) if row["kind"] in kinds]
-    for n, row in enumerate(rows):
-        equal[row["sha256"]].append(n)
-        if row["near_group"]:
-            near[row["near_group"]].append(n)
-    paths = [data / row["path"] for row in rows]
-    return paths, within(near.values()), within(equal.values())
+def _rows(collection: Collection, results: dict[str, Result]) -> list[str]:
+    completed = set(collection.truth)
+    unlabeled = set().union(*(result.pairs for result in results.values()))
+    unlabeled -= collection.truth | collection.equal
+    if collection.is_copy is not None:
+        paths = collection.paths
+        completed |= {pair for pair in unlabeled if collection.is_copy(*(paths[n] for n in pair))}
+    for one, two in sorted(results["ours"].groups - completed - collection.equal)[:20]:
+        print(f"wrong: {collection.paths[one]} {collection.paths[two]}", file=sys.stderr)
+    count = len(collection.truth - collection.equal)
+    more = len(completed) - len(collection.truth)
+    words = f"{len(collection.paths):,} files, {count:,} pairs"
+    title = f"{collection.title} ({words}{f' and {more} unlabeled' if more else ''})"
+    lines: list[str] = []
+    yardstick = statistics.median(results["ours"].cpu_s)
+    for name, result in results.items():
+        if not result.cpu_s:
+            lines.append(f"| {title} | {name} | - | - | - | - | {result.note} | - |")
+            title = ""
+            continue
+        one = _best(result, collection.truth, collection.equal)
+        whole = _best(result, completed, collection.equal)
+        cpu_s = statistics.median(result.cpu_s)
+        f1 = f"**{whole.f1:.3f}**" if name == "ours" else f"{whole.f1:.3f}"
+        ratio = f"{yardstick / cpu_s:.2f}" if name != "ours" and cpu_s else ""
+        lines.append(
+            f"| {title} | {name} | {one.precision:.3f} | {one.recall:.3f} | {one.f1:.3f} | {f1} |"
+            f" {cpu_s:.2f} | {ratio} |"
+        )
+        title = ""
+    return lines
+
+
+def collections(data: Path, scratch: Path, sizes: dict[str, Any], runs: int) -> list[Collection]:
+    """Return all sets of files; the ones that are made are below `scratch`."""
+    copies, sounds = scratch / "copies", scratch / "sounds"
+    make_copies.make(data / "inbox", copies, count=200, seed=7)
+    sounds.mkdir()
+    make_sounds.make(data, sounds)
+    found = [
+        Collection("200 photos, 13 kinds of copies", "images", *families(copies), runs=runs),
+        Collection(
+            "sample pictures",
+            "images",
+            *sample(data, {"image"}, set()),
+            is_copy=is_same_picture,
+            runs=runs,
+        ),
+        Collection("sample videos", "films", *sample(data, {"video"}, set()), runs=runs),
+        Collection("recordings in 7 forms", "sounds", *families(sounds), runs=runs),
+        Collection("news articles", "texts", *articles(data), runs=runs),
+    ]
+    paths, truth, equal = sample(data, {"document"}, {".txt"})
+    plain = scratch / "plain"
+    plain.mkdir()
+    for n, path in enumerate(paths):  # in UTF-8 for everybody
+        (plain / f"{n:05d}.txt").write_text(decoded(path.read_bytes()))
+    copied = [plain / f"{n:05d}.txt" for n in range(len(paths))]
+    found.append(
+        Collection(
+            "sample plain texts", "texts", copied, truth, equal, is_copy=is_same_text, runs=runs
+        )
+    )
+    kinds = {"document", "email", "presentation", "spreadsheet"}
+    documents = Collection(
+        "sample documents of all formats", "documents", *sample(data, kinds, set()), runs=1
+    )
+    found.append(documents)
+    for count in sizes["texts"]:
+        folder = scratch / f"texts{count}"
+        make_texts.make(data / "articles", folder, count=count, seed=7)
+        once = 1 if count > 10_000 else runs
+        found.append(Collection(f"texts, {count:,}", "texts", *families(folder), runs=once))
+    return found
+
+
+def _scaled(sizes: dict[str, Any], data: Path) -> list[str]:
+    """Return the rows of figures at sizes nobody has files for."""
+    command = [sys.executable, "-m", "bench.duplicates.scale"]
+    lines = ["| figure | seen | goal |", "|---|---|---|"]
+    for count, goal in zip(sizes["hashes"], ("60 s, 2 GB", "150 s"), strict=False):
+        found = _asked([*command, "hashes", str(count), data / "inbox"])
+        lines.append(
+            f"| B6: pairs within 7 bits of {count:,} hashes, {found['real']} of real pictures |"
+            f" recall {found['recall']:.4f}, {found['cpu_s']:.1f} CPU s, {found['wall_s']:.1f} s by"
+            f" the clock, {found['peak_mb']:,.0f} MB | recall 1.0, {goal} |"
+        )
+    count = sizes["views"]
+    small, large = (_asked([*command, "views", str(number)]) for number in (count // 3, count))
+    slope_kb = 1000 * (large["peak_mb"] - small["peak_mb"]) / (large["count"] - small["count"])
+    million = large["peak_mb"] + slope_kb * (1_000_000 - count) / 1000
+    lines.append(
+        f"| memory of searching {count:,} made-up pictures, {large['expected']:,} or more copies |"
+        f" {large['groups']:,} groups, {large['peak_mb']:,.0f} MB (libraries:"
+        f" {large['before_mb']:,.0f} MB) and {large['disk_mb']:,.0f} MB of scratch;"
+        f" {large['read_cpu_s'] + large['join_cpu_s'] + large['group_cpu_s']:.0f} CPU s | - |"
+    )
+    lines.append(
+        f"| the same for a million, extrapolated from {count // 3:,} and {count:,} |"
+        f" {million:,.0f} MB, and at most 700 MB for candidates | 2 GB |"
+    )
+    return lines
+
+
+def _written(lines: list[str], report: Path) -> None:
+    text = report.read_text()
+    if BEGIN not in text:
+        text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
+    before, rest = text.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    report.write_text("\n".join([f"{before}{BEGIN}", "", *lines, "", f"{END}{after}"]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--photos", type=int, default=200)
-    parser.add_argument("--copies", type=Path, help="a folder of copies made before")
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers", type=Path, default=ROOT / "build" / "peers")
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--out", type=Path, help="write the tables here, too")
+    parser.add_argument("--sizes", choices=sorted(SIZES), default="full")
+    parser.add_argument("--only", default="", help="sets whose title has this in it")
+    parser.add_argument("--report", type=Path, default=REPORT)
     arguments = parser.parse_args()
-    python = None if arguments.no_peers else peer_python(arguments.peers)
-    ours.warm_up()
-    lines: list[str] = []
+    python = None if arguments.no_peers else peer_python(arguments.peers.absolute())
+    sizes = SIZES[arguments.sizes]
+    lines = [
+        _HOW.format(runs=arguments.runs),
+        "",
+        "| set | who | precision | recall | F1, labels | F1, completed | CPU s | ours / theirs |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
     with tempfile.TemporaryDirectory() as scratch:
-        folder = arguments.copies or Path(scratch) / "copies"
-        if not arguments.copies:
-            source = arguments.data / "inbox"
-            make_copies.make(source, folder, count=arguments.photos, seed=7)
-        paths, truth = copies(folder)
-        lines += compare(
-            "Copies of photos", "images", paths, truth=truth, ignored=set(), python=python
-        )
-    print("\n".join(lines), flush=True)
-    for title, kind, kinds, peers in (
-        ("Sample collection: images", "images", {"image"}, python),
-        ("Sample collection: videos", "films", {"video"}, None),
-    ):
-        paths, truth, equal = sample(arguments.data, kinds)
-        lines += compare(title, kind, paths, truth=truth, ignored=equal, python=peers)
-    paths, truth, equal = sample(arguments.data, {"document"})
-    plain = [n for n, path in enumerate(paths) if path.suffix == ".txt"]
-    place = {n: k for k, n in enumerate(plain)}
-    truth = {(place[a], place[b]) for a, b in truth if a in place and b in place}
-    equal = {(place[a], place[b]) for a, b in equal if a in place and b in place}
-    chosen = [paths[n] for n in plain]
-    lines += compare(
-        "Sample collection: plain texts", "texts", chosen, truth=truth, ignored=equal, python=python
-    )
+        for each in collections(arguments.data, Path(scratch), sizes, arguments.runs):
+            if arguments.only in each.title:
+                peers = python if each.kind in {"images", "texts"} else None
+                rows = _rows(each, _measured(each, peers))
+                print("\n".join(rows), flush=True)
+                lines += rows
+    lines += ["", *_scaled(sizes, arguments.data)]
     print("\n".join(lines))
-    if arguments.out:
-        arguments.out.write_text("\n".join(lines))
+    _written(lines, arguments.report)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,8 @@ def unpack(payload: bytes, sha256: str) -> list[NearRow]:
     if len(payload) > MAXIMUM_PAYLOAD:
         raise ValueError("larger than any signature")
     kind, body = payload[:1], payload[1:]
+    if not body:
+        raise ValueError("a kind and nothing of it")
     try:
         if kind == b"P":
             return [_view(sha256, values) for values in _VIEW.iter_unpack(body)]

@@ -226,6 +226,12 @@ def test_a_payload_comes_back_as_it_was(name):
     assert {row.sha256 for row in rows} == {digest(name)}
 
 
+@pytest.mark.parametrize("kind", [b"P", b"F", b"S", b"T"])
+def test_a_kind_and_nothing_of_it_is_no_payload(kind):
+    with pytest.raises(ValueError, match="nothing of it"):
+        unpack(kind, digest("a"))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_hostile_payload_is_refused_or_read_and_never_more(data):

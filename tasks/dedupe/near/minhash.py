@@ -80,7 +80,7 @@ def shared(one: Any, two: Any) -> int:  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def matches(
+def candidates(
     content: int,
     groups: Any,
     group_starts: Any,
@@ -89,15 +89,12 @@ def matches(
     seen: Any,
     minhashes: Any,
     rows: Any,
-    values: Any,
-    firsts: Any,
     counts: Any,
     least_alike: int,
     threshold: float,
     others: Any,
-    indices: Any,
 ) -> int:  # pragma: no cover - compiled
-    """Fill `others` and `indices` with the open sets that share enough of a set's values.
+    """Fill `others` with the open sets that may share enough of a set's values.
 
     Args:
         content: which set.
@@ -108,20 +105,17 @@ def matches(
         seen: (n,) int32 marks of whom a set was compared with last; the caller keeps them.
         minhashes: (n, `BINS`).
         rows: (n,) which of them is a set's.
-        values: all sets' values.
-        firsts: (n,) where each set begins.
-        counts: (n,) its size.
+        counts: (n,) sizes of the sets.
         least_alike: values of the MinHash that must be equal.
-        threshold: Jaccard index.
+        threshold: Jaccard index, which bounds how different two sizes may be.
         others: (n,) int32 to fill.
-        indices: (n,) float64 to fill.
 
     Returns:
         How many were filled.
     """
     filled = 0
-    own = values[firsts[content] : firsts[content] + counts[content]]
     seen[content] = content
+    own = minhashes[rows[content]]
     for group in groups:
         for place in range(group_starts[group], group_starts[group + 1]):
             other = members[place]
@@ -131,15 +125,11 @@ def matches(
             fewer = min(counts[content], counts[other])
             if fewer < threshold * max(counts[content], counts[other]):
                 continue
+            row = minhashes[rows[other]]
             alike = 0
             for column in range(BINS):
-                alike += minhashes[rows[content], column] == minhashes[rows[other], column]
-            if alike < least_alike:
-                continue
-            both = shared(own, values[firsts[other] : firsts[other] + counts[other]])
-            index = both / max(counts[content] + counts[other] - both, 1)
-            if index >= threshold:
+                alike += own[column] == row[column]
+            if alike >= least_alike:
                 others[filled] = other
-                indices[filled] = index
                 filled += 1
     return filled

@@ -1,5 +1,7 @@
 """Pictures that are copies of one another, whatever was done to them."""
 
+import os
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from tasks.dedupe.near.registration import is_print, shared_detail
 from tasks.dedupe.near.stars import Proof
 from tasks.dedupe.near.thresholds import PRINT_WEIGHT, picture_radius, picture_threshold
 
-CANDIDATE_LIMIT = 20_000_000
-"""Candidates kept at most, 16 bytes each and as much again while they are sorted; past it, the
+CANDIDATE_LIMIT = 10_000_000
+"""Candidates kept at most, 12 bytes each and five times as much while they are sorted; past it, the
 radius is lowered by one and the search made again."""
 TRIES = 3
 """Placements tried for a pair, the closest hashes first."""
@@ -34,7 +36,6 @@ class Views:
     Attributes:
         contents: SHA-256 of each content, ascending.
         content_of: (n,) which content a view belongs to.
-        hashes: (n, variants) their hashes.
     """
 
     def __init__(self, batches: Iterable[pa.RecordBatch], scratch: Path) -> None:
@@ -42,36 +43,37 @@ class Views:
 
         Args:
             batches: rows of `PictureView`, in any order.
-            scratch: an empty folder for the thumbnails, 4 KiB a view; read while this lives.
+            scratch: an empty folder for thumbnails and hashes, 4.3 KiB a view; read on.
         """
-        owners: list[str] = []
+        owners: list[NDArray[np.bytes_]] = [np.empty(0, "S64")]
         kinds: list[NDArray[np.int64]] = []
-        hashes: list[NDArray[np.uint64]] = []
         path = scratch / "thumbs.bin"
-        with path.open("wb") as sink:
+        with path.open("wb") as sink, (scratch / "hashes.bin").open("wb") as hashes:
             for batch in batches:
                 chosen = batch.filter(pc.field("quality") >= MINIMUM_QUALITY)
-                owners += texts(chosen, "sha256")
+                owners.append(np.array(texts(chosen, "sha256"), "S64"))
                 kinds.append(numbers(chosen, "view"))
-                blob = b"".join(blobs(chosen, "hashes"))
-                hashes.append(np.frombuffer(blob, "<u8").reshape(-1, len(VARIANTS)))
+                hashes.writelines(blobs(chosen, "hashes"))
                 sink.writelines(blobs(chosen, "thumb"))
-        self.contents = sorted(set(owners))
-        position = {sha256: n for n, sha256 in enumerate(self.contents)}
-        owned = np.array([position[owner] for owner in owners], np.int64)
+        names, owned = np.unique(np.concatenate(owners), return_inverse=True)
+        self.contents = [name.decode() for name in names.tolist()]
         order = np.lexsort((np.concatenate(kinds) if kinds else owned, owned))
         self.content_of = owned[order]
-        table = np.concatenate(hashes) if hashes else np.empty((0, len(VARIANTS)), np.uint64)
-        self.hashes: NDArray[np.uint64] = table[order]
+        table = np.fromfile(scratch / "hashes.bin", "<u8")
+        self._hashes = table.reshape(-1, len(VARIANTS))
         self._place = order
-        shape = (len(order), THUMB_SIDE, THUMB_SIDE)
-        self._thumbs: NDArray[np.uint8] = (
-            np.memmap(path, np.uint8, "r", shape=shape) if len(order) else np.empty(shape, np.uint8)
-        )
+        self._thumbs = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._thumbs)
+
+    def hashes(self, variant: int) -> NDArray[np.uint64]:
+        """Return (n,) the hashes of one of `VARIANTS`."""
+        return self._hashes[self._place, variant]
 
     def thumb(self, row: int) -> NDArray[np.uint8]:
         """Return the (64, 64) greys of a view."""
-        return np.asarray(self._thumbs[self._place[row]])
+        # Read, not mapped: mapped pages would count as memory of this process.
+        blob = os.pread(self._thumbs, _THUMB_BYTES, int(self._place[row]) * _THUMB_BYTES)
+        return np.frombuffer(blob, np.uint8).reshape(THUMB_SIDE, THUMB_SIDE)
 
     def rows_of(self, content: int) -> range:
         """Return the views of a content."""
@@ -123,7 +125,7 @@ class PictureSearch:
         """
         self.views = views
         self.contents = views.contents
-        buckets, bucket_of = np.unique(views.hashes[:, 0], return_inverse=True)
+        buckets, bucket_of = np.unique(views.hashes(0), return_inverse=True)
         self._bucket_of = bucket_of.astype(np.int32)
         order = np.argsort(self._bucket_of, kind="stable")
         self._members = order
@@ -144,7 +146,7 @@ class PictureSearch:
         total = 0
         right = buckets[:, None]
         for variant in range(len(VARIANTS)):
-            left = np.ascontiguousarray(self.views.hashes[:, variant : variant + 1])
+            left = self.views.hashes(variant)[:, None]
             for match in matches_within(left, right, self.radius, workers=workers):
                 part = np.empty(len(match.left), _ENTRY)
                 part["row"], part["bucket"] = match.left, match.right

@@ -1,5 +1,7 @@
 """Texts that share most of their words, in whatever format they are."""
 
+import os
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ _SLACK = 0.25
 
 _SKETCH: Any = kernel.sketch
 _BAND_KEYS: Any = kernel.band_keys
-_MATCHES: Any = kernel.matches
+_CANDIDATES: Any = kernel.candidates
 
 
 def jaccard(one: NDArray[np.uint32], two: NDArray[np.uint32]) -> float:
@@ -54,7 +56,7 @@ def rows_of_band(threshold: float) -> int:
 class TextSearch:
     """Candidates by LSH bands of MinHashes, proofs by the Jaccard index of all shingles.
 
-    Shingles and MinHashes are on disk; 200 bytes a text and its candidates stay in memory.
+    Shingles and MinHashes are on disk; some 400 bytes a text stay in memory.
 
     Attributes:
         contents: SHA-256 of each content, ascending.
@@ -78,14 +80,14 @@ class TextSearch:
         self.contents = [owners[n] for n in order.tolist()]
         firsts = np.cumsum(lengths) - lengths
         self._firsts, self._counts = firsts[order], lengths[order]
-        self._values = _mapped(scratch / "shingles.bin", np.uint32, int(lengths.sum()))
+        self._shingles = os.open(scratch / "shingles.bin", os.O_RDONLY)
+        weakref.finalize(self, os.close, self._shingles)
         minhashes = _mapped(scratch / "minhashes.bin", np.uint32, len(order) * BINS)
         self._minhashes = minhashes.reshape(-1, BINS)
         self._row_of = order
         self._group(keys)
         self._seen = np.full(len(order), -1, np.int32)
         self._others = np.empty(len(order), np.int32)
-        self._indices = np.empty(len(order), np.float64)
 
     @staticmethod
     def _read(
@@ -139,8 +141,9 @@ class TextSearch:
 
     def shingles(self, content: int) -> NDArray[np.uint32]:
         """Return the shingles of a content, ascending."""
-        first = self._firsts[content]
-        return self._values[first : first + self._counts[content]]
+        # Read, not mapped: mapped pages would count as memory of this process.
+        first, count = int(self._firsts[content]), int(self._counts[content])
+        return np.frombuffer(os.pread(self._shingles, 4 * count, 4 * first), "<u4")
 
     def matches(self, content: int, is_open: NDArray[np.bool_]) -> Iterator[Proof]:
         """Yield the proofs of open contents with nearly the same words."""
@@ -149,20 +152,16 @@ class TextSearch:
             return
         least_alike = int(np.ceil((self.threshold - _SLACK) * BINS))
         tables = (self._group_starts, self._members, is_open, self._seen)
-        sets = (
-            self._minhashes,
-            self._row_of,
-            self._values,
-            self._firsts,
-            self._counts,
-            least_alike,
-            self.threshold,
+        sketches = (self._minhashes, self._row_of, self._counts)
+        count = _CANDIDATES(
+            content, groups, *tables, *sketches, least_alike, self.threshold, self._others
         )
-        count = _MATCHES(content, groups, *tables, *sets, self._others, self._indices)
-        found = zip(self._others[:count].tolist(), self._indices[:count].tolist(), strict=True)
-        for other, index in sorted(found):
-            words = f"{index:.0%} of all runs of three words are the same"
-            yield Proof(other, round(index, 4), -1, words)
+        own = self.shingles(content)
+        for other in np.sort(self._others[:count]).tolist():
+            index = jaccard(own, self.shingles(other))
+            if index >= self.threshold:
+                words = f"{index:.0%} of all runs of three words are the same"
+                yield Proof(other, round(index, 4), -1, words)
 
 
 def _mapped(path: Path, kind: type, count: int) -> NDArray[Any]:
