@@ -14,7 +14,7 @@ from cli.calibrate import calibrate
 from cli.folders import folders
 from cli.following import followed
 from cli.merge import merge
-from cli.near_report import near_report
+from cli.near_report import Facts, near_report
 from cli.organize import Json
 from cli.output import emit_json, err, fail, out, rows_table, size
 from cli.removal import remove
@@ -100,7 +100,8 @@ def duplicates(
             tables = recall_index(job_id)
             alike = groups_of(lake.read(tables["near"])) if is_near else None
             if html is not None:
-                page = near_report(source, alike or [], _thumbnails(lake, tables))
+                facts = _facts(lake, tables)
+                page = near_report(source, alike or [], _thumbnails(lake, tables), facts)
                 html.write_text(page, encoding="utf-8")
             _print(groups_of(lake.read(tables["duplicates"])), alike, limit, as_json=as_json)
     except FileOrganizerError as error:
@@ -120,6 +121,13 @@ def _thumbnails(lake: Lake, tables: Mapping[str, TableRef]) -> Any:
             return None
 
     return thumbnail
+
+
+def _facts(lake: Lake, tables: Mapping[str, TableRef]) -> dict[str, Facts]:
+    """Return what the report tells of each file, by its key."""
+    names = ("key", "size_bytes", "width", "height", "duration_s")
+    rows = lake.read(tables["fingerprints"]).select(list(names)).to_pylist()
+    return {row.pop("key"): Facts(**row) for row in rows}
 
 
 def _print(
