@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-duplicates format campaign-crash clean
+.PHONY: help install demo test check bench bench-duplicates bench-search format campaign-crash clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: $(STAMP)  ## measure B1-B4, B8, B10, B12, B13 and write docs/benchmarks.m
 
 bench-duplicates: $(STAMP)  ## near-duplicates beside their peers (installed apart): precision, recall, F1
 	$(BIN)/python -m bench.duplicates.run
+
+bench-search: $(STAMP)  ## search: recall at 10 and latency on 30 queries with known answers, into docs/search.md
+	$(BIN)/python -m bench.search.run
 
 campaign-crash: $(STAMP)  ## the long crash campaign: more kills, both storages
 	$(BIN)/python -m pytest tests/crash -n $(JOBS) --campaign

@@ -1,0 +1,1 @@
+"""How well files are found: queries with known answers."""
