@@ -7,6 +7,7 @@ from flows.batches import run_window, width
 from flows.understanding import understood
 from models.domain.table_refs import TableRef
 from models.settings import Settings
+from tasks.categorize.correcting_task import apply_corrections
 from tasks.categorize.task import categorize
 from tasks.dedupe.task import find_duplicates
 from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
@@ -88,6 +89,7 @@ def index_root(run: JobRun, root_id: str, *, sign: Sequence[str] = ()) -> Indexe
     categories = categorize(job_id, fingerprints)
     run.safe_point()
     categories = understood(run, root_id, fingerprints, categories)
+    categories = apply_corrections(job_id, fingerprints, categories)
     run.progress("finding duplicates", 0, 1, span=(FINGERPRINTED + 0.02, FINGERPRINTED + 0.04))
     duplicates = find_duplicates(job_id, fingerprints, categories)
     remember_index(
