@@ -328,10 +328,10 @@ def memory_root(name: str, folder: Path, *, is_folding: bool) -> Root:
     return Root(MemoryStore(f"memory://{name}-{next(_NUMBERS)}{flags}"), folder)
 
 
-def local_root(name: str, folder: Path) -> Root:
+def local_root(name: str, folder: Path, kind: type[LocalStore] = LocalStore) -> Root:
     """Return a fresh folder."""
     path = make_tree(folder / f"{name}-{next(_NUMBERS)}", {})
-    return Root(LocalStore(path, url=f"file://{path}"), folder)
+    return Root(kind(path, url=f"file://{path}"), folder)
 
 
 def s3_root(name: str, folder: Path, bucket: str, calls: S3Calls) -> Root:

@@ -73,12 +73,12 @@ def main() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
+            say(f"pid {os.getpid()}")  # by itself, so that it comes before "working"
             try:
                 work(json.loads(line))
             except BaseException:  # noqa: BLE001 - the test shall see whatever it was
                 say("failed " + json.dumps(traceback.format_exc()))
             os._exit(0)
-        say(f"pid {pid}")
         os.waitpid(pid, 0)
         say("reaped")
 

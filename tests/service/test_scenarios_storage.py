@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 
 import pytest
-from apply_world import OLD_NS, Crash, CrashingSyscalls, Steps, debris
+from apply_world import OLD_NS, CopyingStore, Crash, CrashingSyscalls, Steps, debris
 from scenario_worlds import Arena, CrashingCalls, local_root, memory_root, s3_root, with_calls
 
 from models.domain.errors import BusyError, ConflictError
@@ -19,25 +19,29 @@ from tasks.apply.evidence import RootGoneError
 
 pytestmark = pytest.mark.service
 
-KINDS = ["local", "local-across", "s3", "s3-across", "folding"]
+KINDS = ["local", "local-across", "local-apart", "s3", "s3-across", "folding"]
 
 
 @pytest.fixture
 def make(request, tmp_path):
-    """Make an arena of a kind: one root, or two (`-across`)."""
+    """Make an arena of a kind: one root, or two.
 
-    def root(kind, name):
+    Two of one file system are `-across`, where a move is a rename; two of which nothing can be
+    renamed to the other, as on two disks, are `-apart`.
+    """
+
+    def root(kind, name, how):
         if kind == "local":
-            return local_root(name, tmp_path)
+            return local_root(name, tmp_path, CopyingStore if how == "apart" else LocalStore)
         if kind == "s3":
             bucket = request.getfixturevalue("s3_bucket")
             return s3_root(name, tmp_path, bucket, request.getfixturevalue("s3_calls"))
         return memory_root(tmp_path.name.replace("_", "-"), tmp_path, is_folding=kind == "folding")
 
     def arena(kind, source, target=None):
-        kind, _, across = kind.partition("-")
-        one = root(kind, "in")
-        other = root(kind, "out") if across else one
+        kind, _, how = kind.partition("-")
+        one = root(kind, "in", how)
+        other = root(kind, "out", how) if how else one
         one.write(source)
         other.write(target or {})
         return Arena(one, other)
@@ -50,7 +54,7 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture(params=["local", "local-across", "s3"])
+@pytest.fixture(params=["local", "local-across", "local-apart", "s3"])
 def disk_or_s3(request):
     return request.param
 
@@ -196,12 +200,12 @@ class TruncatingDisk(Syscalls):
 
 def _on_disk(arena, syscalls):
     store = arena.target.store
-    arena.target.store = LocalStore(arena.target.path, url=store.url, syscalls=syscalls)
+    arena.target.store = CopyingStore(arena.target.path, url=store.url, syscalls=syscalls)
 
 
 @pytest.mark.scenario(12)
 def test_scenario_12_a_full_disk_keeps_the_source_and_leaves_no_part(make):
-    arena = make("local-across", {"in/big.bin": "x" * 1000, "in/small.txt": "small"})
+    arena = make("local-apart", {"in/big.bin": "x" * 1000, "in/small.txt": "small"})
     renames = {"in/big.bin": "out/big.bin", "in/small.txt": "out/small.txt"}
     job_id = arena.begin(arena.plan_of_renames(renames))
     _on_disk(arena, FullDisk())
@@ -215,7 +219,7 @@ def test_scenario_12_a_full_disk_keeps_the_source_and_leaves_no_part(make):
 
 @pytest.mark.scenario(13)
 def test_scenario_13_a_truncated_copy_keeps_the_source(make):
-    arena = make("local-across", {"in/a.txt": "whole content"})
+    arena = make("local-apart", {"in/a.txt": "whole content"})
     job_id = arena.begin(arena.plan_of_renames({"in/a.txt": "out/a.txt"}))
     _on_disk(arena, TruncatingDisk())
     arena.work(job_id)
@@ -248,7 +252,7 @@ def test_scenario_13_a_truncated_object_keeps_the_source(make, tmp_path):
 
 
 @pytest.mark.scenario(14)
-@pytest.mark.parametrize("kind", ["local-across", "s3", "s3-across"])
+@pytest.mark.parametrize("kind", ["local-apart", "s3", "s3-across"])
 def test_scenario_14_a_failed_deletion_is_retried_without_a_second_copy(make, kind):
     arena = make(kind, {"in/a.txt": "alpha"})
     job_id = arena.begin(arena.plan_of_renames({"in/a.txt": "out/a.txt"}))
@@ -415,7 +419,7 @@ def test_scenario_23_with_a_replaced_keeper_a_member_stays(make, kind):
 
 
 @pytest.mark.scenario(24)
-@pytest.mark.parametrize("kind", ["local", "local-across"])
+@pytest.mark.parametrize("kind", ["local", "local-across", "local-apart"])
 def test_scenario_24_a_file_that_is_open_and_growing_is_deferred(make, kind):
     arena = make(kind, {"in/download.part": "first half "})
     job_id = arena.begin(arena.plan_of_renames({"in/download.part": "out/download.part"}))
@@ -429,7 +433,7 @@ def test_scenario_24_a_file_that_is_open_and_growing_is_deferred(make, kind):
 
 
 @pytest.mark.scenario(25)
-@pytest.mark.parametrize("kind", ["local", "local-across"])
+@pytest.mark.parametrize("kind", ["local", "local-across", "local-apart"])
 def test_scenario_25_a_vanished_mount_stops_the_job_and_concludes_nothing(make, kind, tmp_path):
     arena = make(kind, {"in/a.txt": "alpha"})
     job_id = arena.begin(arena.plan_of_renames({"in/a.txt": "out/a.txt"}))
