@@ -10,6 +10,7 @@ Jaccard index of 0.7. Imports are not counted.
 
 import importlib
 import json
+import os
 import sys
 import time
 import warnings
@@ -107,10 +108,10 @@ def czkawka_similar(paths):
 def imagededup_cnn(paths):
     from imagededup.methods import CNN
 
-    try:
-        encoder = CNN(verbose=False)
-    except Exception as error:
-        raise ImportError(f"not runnable offline: {type(error).__name__}") from error
+    home = os.environ.get("TORCH_HOME")
+    if not home or not list(Path(home).glob("hub/checkpoints/mobilenet_v3_small*")):
+        raise ImportError("not runnable offline: it downloads its weights")
+    encoder = CNN(verbose=False)
     codes = readable(lambda path: encoder.encode_image(image_file=path)[0], paths)
     encodings = {str(n): code for n, code in codes.items()}
     found = encoder.find_duplicates(encoding_map=encodings, min_similarity_threshold=0.9)

@@ -41,6 +41,7 @@ BEGIN = "<!-- near-duplicate figures: written by `make bench-duplicates`, do not
 END = "<!-- end of near-duplicate figures -->"
 SIZES = {
     "full": {"texts": (9_000, 100_000), "hashes": (1_000_000, 10_000_000), "views": 150_000},
+    "medium": {"texts": (9_000,), "hashes": (1_000_000,), "views": 60_000},
     "small": {"texts": (1_000,), "hashes": (50_000,), "views": 8_000},
 }
 _THREADS = ("OPENBLAS", "OMP", "MKL", "RAYON")
