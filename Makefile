@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-duplicates bench-search format campaign-crash clean
+.PHONY: help install demo test check bench bench-duplicates bench-search bench-categorize format campaign-crash clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,11 @@ bench-duplicates: $(STAMP)  ## near-duplicates beside their peers (installed apa
 
 bench-search: $(STAMP)  ## search: recall at 10 and latency on 30 queries with known answers, into docs/search.md
 	$(BIN)/python -m bench.search.run
+
+bench-categorize: $(STAMP)  ## categories beside a bag of words, confidence, speed; writes docs/categorization.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt scikit-learn
+	$(BIN)/fileorganizer models pull all-minilm-l6-v2
+	$(BIN)/python -m bench.categorize.run
 
 campaign-crash: $(STAMP)  ## the long crash campaign: more kills, both storages
 	$(BIN)/python -m pytest tests/crash -n $(JOBS) --campaign

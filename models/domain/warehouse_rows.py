@@ -122,6 +122,10 @@ class FactCategory(RunRow):
     confidence_ratio: float = column("Probability in [0, 1] that `category` is right.")
     reason: str = column("Why, in words.")
     decided_by: str = column("Rule or model that decided.")
+    alternatives: str | None = column(
+        "The likeliest categories with their probabilities, in words; null where a rule decided.",
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

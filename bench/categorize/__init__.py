@@ -1,0 +1,1 @@
+"""Categories beside a bag of words: accuracy, confidence, speed."""
