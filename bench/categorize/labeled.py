@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.categorize.kinds import truth_of
+from models.domain.sampling import sampled
 from models.domain.taxonomy import Category, Taxonomy, Topic
-from tasks.fingerprint.evidence_text import sampled
 from tasks.fingerprint.perceptual.documents import decoded
 
 PROMPTS: dict[str, tuple[str, ...]] = {

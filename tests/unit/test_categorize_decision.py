@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from models.domain.categories import NEEDS_REVIEW, CategoryRow
 from models.domain.embeddings import ContentGuess
 from models.domain.fingerprint import Fingerprint
+from models.domain.sampling import BEGINNING, SAMPLE, SAMPLES, sampled
 from models.domain.taxonomy import Category, Correction, Taxonomy, Topic
 from tasks.categorize.core import OPEN_BELOW, settled
 from tasks.categorize.decision import Evidence, Prompts, guesses, mentions, ranking
@@ -26,7 +27,6 @@ from tasks.categorize.head import (
 )
 from tasks.categorize.understanding import spoken_name
 from tasks.categorize.vectors import evidence_text
-from tasks.fingerprint.evidence_text import BEGINNING, SAMPLE, SAMPLES, sampled
 from warehouse.schemas.arrow import to_rows, to_table
 
 WIDTH = 24
