@@ -26,6 +26,7 @@ MODULES = {
     "B3": "b03_orchestration",
     "B4": "b04_reindex",
     "B8": "b08_catalog",
+    "B9": "b09_group_by",
     "B10": "b10_scale",
     "B12": "b12_latency",
     "B13": "b13_move",

@@ -29,6 +29,11 @@ _VIEWS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "The files there are now: the newest version of each path that is not gone.",
         ("is_deleted", "valid_to", "is_current"),
     ),
+    "file_versions": (
+        "dim_file",
+        "Every version of every file, without the end of its time: the quickest to count over.",
+        ("valid_from", "valid_to", "is_current"),
+    ),
     "duplicates": (
         "fact_duplicate",
         "The duplicate groups there are now: those of the newest run of each root.",

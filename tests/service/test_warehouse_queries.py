@@ -249,7 +249,11 @@ def test_a_query_may_read_in_all_ways(kept, query):
 @pytest.mark.parametrize(
     ("query", "error", "says"),
     [
-        ("SELECT * FROM filez", InvalidError, "There are: files, duplicates, kpi_daily, dim_file"),
+        (
+            "SELECT * FROM filez",
+            InvalidError,
+            "There are: files, file_versions, duplicates, kpi_daily, dim_file",
+        ),
         ("SELECT nme FROM files", InvalidError, "nme"),
         ("SELEC 1", InvalidError, "syntax error"),
         ("SELECT 1; SELECT 2", InvalidError, "one query at a time; this is 2"),

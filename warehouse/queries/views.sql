@@ -17,6 +17,8 @@ CREATE VIEW fact_category AS FROM _fact_category;
 
 CREATE VIEW fact_event AS FROM _fact_event;
 
+CREATE VIEW file_versions AS FROM _dim_file;
+
 CREATE VIEW dim_file AS
 SELECT
     *,
