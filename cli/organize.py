@@ -19,7 +19,6 @@ from models.domain.organizing import TEMPLATES, ConflictPolicy, OnDuplicate, Ope
 from models.domain.plans import Plan
 from storage.opening import canonical_url, open_store
 from tasks.categorize.taxonomy import load_taxonomy
-from tasks.categorize.understand_task import understanding_of
 from warehouse.store.parts import open_lake
 
 UNDOABLE = frozenset({JobKind.ORGANIZE, JobKind.DEDUPLICATE})
@@ -63,6 +62,8 @@ def new_job(
 
 def _show(session: Session, plan: Plan, *, as_json: bool) -> dict[str, Any]:
     moves = open_lake(session.settings.lake).read(plan.moves)
+    from tasks.categorize.understand_task import understanding_of
+
     asked = understanding_of(session.ledger.job(plan.job_id))
     if not as_json:
         show_plan(plan, moves)
