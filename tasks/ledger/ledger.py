@@ -14,12 +14,24 @@ from tasks.ledger.labels import Labels
 from tasks.ledger.leases import Leases
 from tasks.ledger.plans import Plans
 from tasks.ledger.search_index import SearchIndex
+from tasks.ledger.tags import Tags
 from tasks.ledger.texts import Texts
 from tasks.ledger.vectors import Vectors
 
 
 class Ledger(
-    Plans, Leases, Journal, Catalog, Duplicates, Decided, Labels, Daily, Texts, SearchIndex, Vectors
+    Plans,
+    Leases,
+    Journal,
+    Catalog,
+    Duplicates,
+    Decided,
+    Tags,
+    Labels,
+    Daily,
+    Texts,
+    SearchIndex,
+    Vectors,
 ):
     """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 

@@ -60,6 +60,10 @@ class PublishLedger(Protocol):
         """Merge files into the catalog."""
         ...
 
+    def carry_tags(self, job: Job) -> int:
+        """Give keepers the tags of what the job removed, or take them back."""
+        ...
+
     def publish_duplicates(self, job: Job, rows: pa.Table, *, root_id: str | None = None) -> int:
         """Replace the duplicate groups of a root."""
         ...

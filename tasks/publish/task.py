@@ -53,6 +53,7 @@ def to_catalog(lake: Lake, ledger: PublishLedger, job_id: str, found: Staged) ->
     went from one root to another keeps its identity.
     """
     job = ledger.job(job_id)
+    ledger.carry_tags(job)  # first, while members and keepers lie where the plan saw them
     counts: Counter[str] = Counter()
     members = 0
     for root in found.roots:

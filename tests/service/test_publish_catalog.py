@@ -576,6 +576,69 @@ def test_without_its_keeper_there_is_no_near_group(world):
     assert [row[0] for row in lookalikes(world)] == ["a.jpg", "b.jpg", "e"]
 
 
+def tags(world):
+    rows = world.sql("SELECT storage_key, tags FROM files WHERE deleted_at IS NULL ORDER BY 1")
+    return dict(rows)
+
+
+@pytest.mark.scenario(37)
+def test_scenario_37_the_keeper_has_the_tags_of_what_was_removed_until_that_is_undone(world):
+    world.put("in", "x/b.jpg", "two")
+    reindex(world)
+    given = {"b.jpg": ["sea"], "c/d.jpg": ["sea", "anna"], "x/b.jpg": ["anna", "2020"]}
+    for key, names in given.items():
+        world.sql("UPDATE files SET tags = %s WHERE storage_key = %s RETURNING 1", names, key)
+    before = tags(world)
+    removal, epoch = world.job(JobKind.DEDUPLICATE)
+    refs = world.index(removal, "in")
+    operations = [
+        replace(
+            world.operation(
+                removal, seq, "trash", ("in", key), ("in", f"{TRASH}/{removal.id}/{key}")
+            ),
+            keeper_key="b.jpg",
+        )
+        for seq, key in enumerate(["c/d.jpg", "x/b.jpg"])
+    ]
+    world.apply(removal, epoch, operations)
+    world.publish(removal, refs)
+    assert tags(world) == {"a.jpg": [], "b.jpg": ["sea", "2020", "anna"], "e": []}
+    receipts = [each.receipt for each in world.ledger.operations(removal.id)]
+    assert [json.loads(each["tags_given"]) for each in receipts] == [["anna"], ["2020", "anna"]]
+    world.sql(
+        "UPDATE files SET tags = tags || 'mine'::text WHERE storage_key = 'b.jpg' RETURNING 1"
+    )
+    undo(world, removal)
+    assert tags(world) == {**before, "b.jpg": ["sea", "mine"]}
+    world.check()
+
+
+@pytest.mark.scenario(37)
+def test_scenario_37_a_tag_stays_while_another_that_gave_it_is_still_gone(world):
+    world.put("in", "x/b.jpg", "two")
+    reindex(world)
+    for key in ("c/d.jpg", "x/b.jpg"):
+        world.sql("UPDATE files SET tags = '{anna}' WHERE storage_key = %s RETURNING 1", key)
+    removal, epoch = world.job(JobKind.DEDUPLICATE)
+    refs = world.index(removal, "in")
+    operations = [
+        replace(
+            world.operation(
+                removal, seq, "trash", ("in", key), ("in", f"{TRASH}/{removal.id}/{key}")
+            ),
+            keeper_key="b.jpg",
+        )
+        for seq, key in enumerate(["c/d.jpg", "x/b.jpg"])
+    ]
+    world.apply(removal, epoch, operations)
+    world.publish(removal, refs)
+    job, epoch = world.job(JobKind.UNDO, target=removal.id)
+    inverse = undo_operations(world.ledger.operations(removal.id), job_id=job.id)
+    world.apply(job, epoch, [replace(inverse[0], seq=0), replace(inverse[1], reason="fails")])
+    world.publish(job)
+    assert tags(world)["b.jpg"] == ["anna"]
+
+
 def test_what_is_staged_is_frozen(world):
     job, _ = world.job(JobKind.REINDEX)
     refs = world.index(job, "in")

@@ -5,8 +5,6 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 TABLE = TESTS.parent / "docs/scenarios.md"
-LATER = {37}
-"""Scenarios that wait for later parts, as the table says."""
 
 
 def rows():
@@ -26,13 +24,10 @@ def test_all_forty_are_there():
     assert sorted(rows()) == list(range(1, 41))
 
 
-def test_each_names_tests_that_bear_its_number_or_says_what_it_waits_for():
+def test_each_names_tests_that_bear_its_number():
     tests = marked()
     for number, where in rows().items():
         named = set(re.findall(r"`([\w/]+\.py)`", where))
-        if number in LATER:
-            assert "waits for" in where
-            continue
         assert named, number
         assert all((TESTS / name).exists() for name in named), number
         assert named & tests[number], number
