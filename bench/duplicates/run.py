@@ -3,7 +3,8 @@
 Run: `python -m bench.duplicates.run [--runs 3] [--data DIR] [--peers DIR] [--sizes small]`.
 Peers live in an environment of their own, made here when it is missing; they are never dependencies
 of ours. Everybody runs at the default threshold, in a process of its own, on one thread. The table
-is written into `docs/benchmarks.md` between its marks.
+is written into `docs/benchmarks.md` between its marks when all sets were measured; `--sets` prints
+the rows of some.
 """
 
 import argparse
@@ -58,6 +59,12 @@ _HOW = (
 )
 
 
+_HEADER = (
+    "| set | who | precision | recall | F1, labels | F1, completed | CPU s | ours / theirs |",
+    "|---|---|---:|---:|---:|---:|---:|---:|",
+)
+
+
 @dataclass(slots=True)
 class Collection:
     """Files to be searched, and what is right of them.
@@ -65,7 +72,7 @@ class Collection:
     Attributes:
         kind: of `ours.KINDS`.
         is_copy: rule by which pairs that the labels leave out are looked at; None: they are whole.
-        runs: times that it is measured.
+        runs: times that it is measured; as often as asked when None.
     """
 
     title: str
@@ -74,7 +81,7 @@ class Collection:
     truth: Pairs
     equal: Pairs = field(default_factory=set)
     is_copy: Callable[[Path, Path], bool] | None = None
-    runs: int = 3
+    runs: int | None = None
 
 
 @dataclass(slots=True)
@@ -110,11 +117,11 @@ def _asked(command: list[str | Path], job: dict[str, Any] | None = None) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _measured(collection: Collection, python: Path | None) -> dict[str, Result]:
+def _measured(collection: Collection, python: Path | None, runs: int) -> dict[str, Result]:
     """Return what every tool finds, all of them in each run."""
     job = {"kind": collection.kind, "paths": [str(path) for path in collection.paths]}
     results: dict[str, Result] = {"ours": Result()}
-    for _ in range(collection.runs):
+    for _ in range(collection.runs or runs):
         found = _asked([sys.executable, "-m", "bench.duplicates.ours"], job)
         results["ours"].groups = results["ours"].pairs = within(found["groups"])
         results["ours"].cpu_s.append(found["sign_cpu_s"] + found["search_cpu_s"])
@@ -172,47 +179,73 @@ def _rows(collection: Collection, results: dict[str, Result]) -> list[str]:
     return lines
 
 
-def collections(data: Path, scratch: Path, sizes: dict[str, Any], runs: int) -> list[Collection]:
-    """Return all sets of files; the ones that are made are below `scratch`."""
-    copies, sounds = scratch / "copies", scratch / "sounds"
-    make_copies.make(data / "inbox", copies, count=200, seed=7)
-    sounds.mkdir()
-    make_sounds.make(data, sounds)
-    found = [
-        Collection("200 photos, 13 kinds of copies", "images", *families(copies), runs=runs),
-        Collection(
-            "sample pictures",
-            "images",
-            *sample(data, {"image"}, set()),
-            is_copy=is_same_picture,
-            runs=runs,
-        ),
-        Collection("sample videos", "films", *sample(data, {"video"}, set()), runs=runs),
-        Collection("recordings in 7 forms", "sounds", *families(sounds), runs=runs),
-        Collection("news articles", "texts", *articles(data), runs=runs),
-    ]
+def _copies(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    del sizes
+    make_copies.make(data / "inbox", scratch, count=200, seed=7)
+    return Collection("200 photos, 13 kinds of copies", "images", *families(scratch))
+
+
+def _pictures(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    del scratch, sizes
+    files = sample(data, {"image"}, set())
+    return Collection("sample pictures", "images", *files, is_copy=is_same_picture)
+
+
+def _films(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    del scratch, sizes
+    return Collection("sample videos", "films", *sample(data, {"video"}, set()))
+
+
+def _sounds(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    del sizes
+    make_sounds.make(data, scratch)
+    return Collection("recordings in 7 forms", "sounds", *families(scratch))
+
+
+def _articles(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    del scratch, sizes
+    return Collection("news articles", "texts", *articles(data))
+
+
+def _plain(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    del sizes
     paths, truth, equal = sample(data, {"document"}, {".txt"})
-    plain = scratch / "plain"
-    plain.mkdir()
-    for n, path in enumerate(paths):  # in UTF-8 for everybody
-        (plain / f"{n:05d}.txt").write_text(decoded(path.read_bytes()))
-    copied = [plain / f"{n:05d}.txt" for n in range(len(paths))]
-    found.append(
-        Collection(
-            "sample plain texts", "texts", copied, truth, equal, is_copy=is_same_text, runs=runs
-        )
-    )
+    copied = [scratch / f"{n:05d}.txt" for n in range(len(paths))]
+    for path, copy in zip(paths, copied, strict=True):  # in UTF-8 for everybody
+        copy.write_text(decoded(path.read_bytes()))
+    return Collection("sample plain texts", "texts", copied, truth, equal, is_copy=is_same_text)
+
+
+def _documents(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    del scratch, sizes
     kinds = {"document", "email", "presentation", "spreadsheet"}
-    documents = Collection(
-        "sample documents of all formats", "documents", *sample(data, kinds, set()), runs=1
-    )
-    found.append(documents)
-    for count in sizes["texts"]:
-        folder = scratch / f"texts{count}"
-        make_texts.make(data / "articles", folder, count=count, seed=7)
-        once = 1 if count > 10_000 else runs
-        found.append(Collection(f"texts, {count:,}", "texts", *families(folder), runs=once))
-    return found
+    files = sample(data, kinds, set())
+    return Collection("sample documents of all formats", "documents", *files, runs=1)
+
+
+def _texts(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    count = sizes["texts"][0]
+    make_texts.make(data / "articles", scratch, count=count, seed=7)
+    return Collection(f"texts, {count:,}", "texts", *families(scratch))
+
+
+def _many_texts(data: Path, scratch: Path, sizes: dict[str, Any]) -> Collection:
+    count = sizes["texts"][-1]
+    make_texts.make(data / "articles", scratch, count=count, seed=8)
+    return Collection(f"texts, {count:,}", "texts", *families(scratch), runs=1)
+
+
+SETS = {
+    "copies": _copies,
+    "pictures": _pictures,
+    "films": _films,
+    "sounds": _sounds,
+    "articles": _articles,
+    "plain": _plain,
+    "documents": _documents,
+    "texts": _texts,
+    "many-texts": _many_texts,
+}
 
 
 def _scaled(sizes: dict[str, Any], data: Path) -> list[str]:
@@ -259,27 +292,26 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, default=ROOT / "build" / "peers")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--sizes", choices=sorted(SIZES), default="full")
-    parser.add_argument("--only", default="", help="sets whose title has this in it")
+    parser.add_argument("--sets", nargs="+", choices=[*SETS, "scale"], default=[*SETS, "scale"])
     parser.add_argument("--report", type=Path, default=REPORT)
     arguments = parser.parse_args()
     python = None if arguments.no_peers else peer_python(arguments.peers.absolute())
     sizes = SIZES[arguments.sizes]
-    lines = [
-        _HOW.format(runs=arguments.runs),
-        "",
-        "| set | who | precision | recall | F1, labels | F1, completed | CPU s | ours / theirs |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    with tempfile.TemporaryDirectory() as scratch:
-        for each in collections(arguments.data, Path(scratch), sizes, arguments.runs):
-            if arguments.only in each.title:
-                peers = python if each.kind in {"images", "texts"} else None
-                rows = _rows(each, _measured(each, peers))
-                print("\n".join(rows), flush=True)
-                lines += rows
-    lines += ["", *_scaled(sizes, arguments.data)]
-    print("\n".join(lines))
-    _written(lines, arguments.report)
+    lines = [_HOW.format(runs=arguments.runs), "", *_HEADER]
+    for name, made in SETS.items():
+        if name not in arguments.sets or (name == "many-texts" and len(sizes["texts"]) == 1):
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            each = made(arguments.data, Path(scratch), sizes)
+            peers = python if each.kind in {"images", "texts"} else None
+            rows = _rows(each, _measured(each, peers, arguments.runs))
+        print("\n".join(rows), flush=True)
+        lines += rows
+    if "scale" in arguments.sets:
+        lines += ["", *_scaled(sizes, arguments.data)]
+        print("\n".join(lines[-6:]))
+    if set(arguments.sets) == {*SETS, "scale"}:
+        _written(lines, arguments.report)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from models.domain.columns import column
 
-SIGNATURE_VERSION = 3
+SIGNATURE_VERSION = 4
 """Raised whenever a signature of the same bytes would differ; part of every cache key."""
 
 Placement = tuple[float, float, float, float, float, float]

@@ -152,9 +152,13 @@ def test_no_texts_have_no_groups():
     assert groups_of({}) == []
 
 
-def test_short_texts_are_not_compared():
+def test_short_texts_are_copies_only_when_all_their_words_are_the_same():
     assert text_print("same few words here", "0" * 64) is None
     assert groups_of({"1": "hello", "2": "hello"}) == []
+    note = "please call back about the boiler before noon on friday"
+    shouted = note.upper().replace(" ", "\r\n") + "!"
+    other = note.replace("friday", "monday")
+    assert groups_of({"1": note, "2": shouted, "3": other}) == [{"1", "2"}]
 
 
 @pytest.mark.parametrize(

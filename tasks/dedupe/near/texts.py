@@ -19,6 +19,9 @@ TEXT_THRESHOLD = 0.7
 """Jaccard index of the shingles: one changed word touches three shingles, so about one word in
 twelve may differ. Unrelated texts have less than 0.1 whatever their number, so it does not depend
 on the collection's size."""
+SHORT_SHINGLES = 16
+"""Texts with fewer are copies only when all their words are the same: two of these, of eight words
+each, may share most of them by chance of what people write."""
 _BAND_ROWS = (8, 4, 2, 1)
 _FOUND = 0.997
 """Chance with which a pair at the threshold must be a candidate; the longest bands that give it are
@@ -159,7 +162,8 @@ class TextSearch:
         own = self.shingles(content)
         for other in np.sort(self._others[:count]).tolist():
             index = jaccard(own, self.shingles(other))
-            if index >= self.threshold:
+            is_short = min(self._counts[content], self._counts[other]) < SHORT_SHINGLES
+            if index >= (1 if is_short else self.threshold):
                 words = f"{index:.0%} of all runs of three words are the same"
                 yield Proof(other, round(index, 4), -1, words)
 

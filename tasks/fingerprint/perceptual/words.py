@@ -17,8 +17,8 @@ from models.domain.near import SIGNATURE_VERSION, TextPrint
 SHINGLE_WORDS = 3
 """Words of a shingle: what truth sets and peers use (Broder 1997, "On the resemblance and
 containment of documents", uses 4 to 10 for pages of the web; short texts need fewer)."""
-MINIMUM_SHINGLES = 16
-"""Texts with fewer runs of words are too short to be called copies of one another."""
+MINIMUM_SHINGLES = 4
+"""Texts with fewer runs of words, below six words, say nothing of where they come from."""
 LARGEST_TEXT = 8_000_000
 """Characters looked at: sixteen novels."""
 LARGEST_SHINGLES = 100_000
