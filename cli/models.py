@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from cli.organize import Json
 from cli.output import emit_json, err, fail, out
@@ -40,19 +41,19 @@ def _document(state: ModelState) -> dict[str, Any]:
 
 
 def _show(states: list[ModelState]) -> None:
-    table = Table("model", "here", "used", "reads", "numbers", "licence", "MB", "about", box=None)
+    table = Table("model", "here", "used", "reads", "licence", "MB", box=None)
     for state in states:
         known = state.shelved or state.card
         table.add_row(
-            state.name,
+            Text(state.name, overflow="fold"),
             "damaged" if state.wrong else "yes" if state.shelved else "no",
             "yes" if state.is_used else "",
             str(known.kind) if known else "",
-            str(known.dimension) if known else "",
             known.licence if known else "",
             f"{state.card.size_bytes / 1e6:.0f}" if state.card else "",
-            state.card.about if state.card else "",
         )
+        if state.card:
+            table.add_row(Text(f"  {state.card.about}", style="dim"), *[""] * 5)
     out.print(table)
 
 

@@ -13,9 +13,10 @@ from tasks.categorize.head import Head, Label
 
 NAME_WEIGHT = 0.25
 """Weight of what a file's name is like beside what its text is like: names are short, and lie."""
-LEAST_LIKENESS = 0.1
-"""Cosine to the likest prompt below which a text is like none of them: where one in ten of 1,210
-articles and abstracts lies that the categories of the specification have no place for."""
+LEAST_LIKENESS = 0.2
+"""Cosine to the likest prompt below which a text is like none of them. Of 1,000 news articles, for
+which the categories that come along have no place, 7 in 100 are decided with it and 17 with 0.1; of
+texts whose categories there are, 85 of 100 decisions remain (measured on eight categories)."""
 TOP = 3
 """Runners-up that are told, the first included."""
 SURE_SUBCATEGORY = 0.5

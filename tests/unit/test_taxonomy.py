@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.preview import folds
 from models.domain.categories import TAXONOMY, CategoryRow, coarse_category
-from models.domain.default_taxonomy import default_taxonomy
 from models.domain.errors import ConflictError, InvalidError, MissingError
 from models.domain.jobs import OrganizeOptions
 from models.domain.taxonomy import COARSE_NAMES, Topic, folded_subcategories
@@ -64,7 +63,6 @@ def test_what_comes_along_is_what_the_rules_speak_of_and_every_category_is_descr
         for each in taxonomy.all_categories
     }
     assert listed == TAXONOMY
-    assert taxonomy == default_taxonomy()
     assert all(each.coarse == coarse_category(each.name) for each in taxonomy.all_categories)
 
 
