@@ -12,6 +12,7 @@ from warehouse_runs import START, day_run, rows_of_run, second_run, sound, stage
 from models.domain.errors import CorruptError
 from models.domain.warehouse_rows import DimFile, RunStatus
 from warehouse.asking import ask
+from warehouse.attaching import attach_script
 from warehouse.catalog import table_docs
 from warehouse.connect import connect
 from warehouse.quality.checkup import check_up
@@ -184,3 +185,21 @@ def test_a_lost_file_is_a_problem(lake):
     shutil.rmtree(Path(Warehouse(lake).uri("fact_category")) / "month=2026-01")
     assert any(finding.where == "fact_category" for finding in check_up(lake))
     assert len(TABLES) == 11
+
+
+@pytest.mark.service
+def test_on_s3_it_is_looked_after_too(s3_endpoint, s3_bucket):
+    lake = open_lake(f"s3://{s3_bucket}/a lake", s3_endpoint_url=s3_endpoint)
+    for run in (stage(lake, rows_of_run()), second_run(lake)):
+        publish(lake, run, sound(lake))
+    before = shown(lake)
+    done = compact(lake, now=START, keep_hours=0)
+    assert done["published_runs"]["files_after"] == 1
+    assert shown(lake) == before
+    made = rebuild(lake, ["run-1", "run-2"])
+    assert made.is_equal
+    put_in_place(lake, made)
+    assert Warehouse(lake).folder == made.folder
+    assert shown(lake) == before
+    assert check_up(lake) == []
+    assert f"s3://{s3_bucket}/a lake/{made.folder}/dim_file/month=2026-01/" in attach_script(lake)
