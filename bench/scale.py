@@ -147,7 +147,7 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
     from tasks.dedupe.core import exact_groups
     from tasks.fingerprint.core import merge
     from tasks.ledger.ledger import open_ledger
-    from tasks.manifest.core import compare
+    from tasks.manifest.core import COMPARED, compare, known
     from tasks.plan.core import make_moves
     from tasks.publish.roots import IndexRefs
     from tasks.publish.staging import staged
@@ -163,53 +163,57 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
         steps = _Steps()
         with Meter(*servers) as meter:
             with steps.step("compare"):
-                last, listing = lake.read(before), lake.read(now)
-                compared = compare(listing, last, verify=False)
+                listing = lake.read(now)
+                compared = compare(listing, lake.read(before, columns=COMPARED), verify=False)
+                kept = known(lake.read_batches(before), compared.holds)
+                held = lake.write_batches(
+                    kept, arrow_schema(_fingerprint()), uri="k.parquet", table_name="fingerprints"
+                )
+                changed_count = compared.changed.num_rows
+                del listing, compared
             with steps.step("merge"):
-                read = last.filter(_is_changed(last))
-                if read.num_rows != compared.changed.num_rows:
+                read = [each.filter(_is_changed(each)) for each in lake.read_batches(before)]
+                if sum(each.num_rows for each in read) != changed_count:
                     raise RuntimeError("the comparison did not find what changed")
-                files = merge([read], compared.known)
-            del last, listing, compared, read
+
+                files = lake.write_part(
+                    merge(read, lake.read(held)), uri="f.parquet", table_name="fingerprints"
+                )
+                del read
             with steps.step("categorize"):
-                categories = categorizing.categorize(files, [CertainRules()])
+                decided = categorizing.categorize(lake.read(files), [CertainRules()])
+                categories = lake.write_part(decided, uri="c.parquet", table_name="categories")
+                del decided
             with steps.step("group"):
-                groups = exact_groups(
-                    files,
-                    categories,
+                found = exact_groups(
+                    lake.read(files),
+                    lake.read(categories),
                     options=job.options,
                     source_url=job.source_url,
                     destination_url=job.destination_url,
                 )
+                groups = lake.write_part(found, uri="d.parquet", table_name="duplicates")
+                del found
             with steps.step("plan"):
-                existing = arrow_schema(_fingerprint()).empty_table()
                 moves = make_moves(
-                    files,
-                    categories,
-                    groups,
-                    existing,
+                    lake.read(files),
+                    lake.read(categories),
+                    lake.read(groups),
+                    arrow_schema(_fingerprint()).empty_table(),
                     options=job.options,
                     source_url=job.source_url,
                     destination_url=job.destination_url,
                 )
-            planned = moves.num_rows
-            del moves
-            with steps.step("write"):
-                refs = IndexRefs(
-                    fingerprints=lake.write_part(files, uri="f.parquet", table_name="fingerprints"),
-                    categories=lake.write_part(
-                        categories, uri="c.parquet", table_name="categories"
-                    ),
-                    duplicates=lake.write_part(groups, uri="d.parquet", table_name="duplicates"),
-                )
-            del files, categories, groups
+                plan = lake.write_part(moves, uri="m.parquet", table_name="moves")
+                del moves
             with steps.step("stage"):
+                refs = IndexRefs(fingerprints=files, categories=categories, duplicates=groups)
                 staged(lake, ledger, job.id, job.source_root_id, refs)
     return {
         "cpu_s": meter.cpu_s,
         "wall_s": meter.wall_s,
         "steps": steps.seconds,
-        "facts": {"moves": planned},
+        "facts": {"moves": plan.rows, "plan": plan.sha256},
     }
 
 

@@ -1,17 +1,21 @@
 """What is new since the last index: pure, over whole tables."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.domain.errors import StaleError
 from models.domain.fingerprint import Fingerprint
 from models.domain.manifest import ListingProblem, ManifestRow
 from storage.store import ListingColumns
 from warehouse.schemas.arrow import arrow_schema, to_table
+
+compute: Any = pc  # the stubs know too few of its overloads
 
 IDENTITY = ("key", "size_bytes", "modified_ns", "version", "inode")
 """Equal in all of these, a file is the one that was read (DESIGN D6). A null inode equals null."""
@@ -20,18 +24,22 @@ COLLECT_ROWS = 10_000
 """Rows of a listing kept as Python objects at once: some 5 MB."""
 
 
+COMPARED = (*IDENTITY, "sha256")
+"""Columns of the last index that a comparison reads: a third of its size."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A listing held against the last index.
 
     Attributes:
         changed: (n,) rows of ManifestRow that must be read, sorted by key.
-        known: (m,) rows of Fingerprint that are carried over, sorted by key; n + m is the listing.
+        holds: (m,) which rows of the last index are carried over; those and n are the listing.
         vanished: how many files of the last index are not listed any more.
     """
 
     changed: pa.Table
-    known: pa.Table
+    holds: "pa.Array[Any]"
     vanished: int
 
 
@@ -88,21 +96,39 @@ def compare(listing: pa.Table, last: pa.Table | None, *, verify: bool) -> Compar
 
     Args:
         listing: (n,) rows of ManifestRow, any order.
-        last: (m,) rows of Fingerprint of the last index; None when there is none that counts.
+        last: (m,) rows of Fingerprint of the last index, or of `COMPARED` columns of them, any
+            order; None when there is none that counts.
         verify: read every file again, whatever the listing says.
     """
     listing = _sorted(listing)
     if last is None or not last.num_rows:
-        return Comparison(changed=listing, known=to_table([], Fingerprint), vanished=0)
+        return Comparison(changed=listing, holds=pa.array([], pa.bool_()), vanished=0)
     vanished = last.num_rows - _count_in(last, listing, ["key"])
     if verify:
-        return Comparison(changed=listing, known=to_table([], Fingerprint), vanished=vanished)
-    last = _sorted(_hashed(last))
-    changed = listing.filter(_is_in(listing, last, IDENTITY, negate=True))
-    known = last.filter(_is_in(last, listing, IDENTITY))
+        nothing = pa.array(np.zeros(last.num_rows, dtype=bool))
+        return Comparison(changed=listing, holds=nothing, vanished=vanished)
+    was_read = compute.is_valid(last.column("sha256"))
+    holds = compute.and_(_is_in(last, listing, IDENTITY), was_read)
+    changed = listing.filter(_is_in(listing, last.filter(was_read), IDENTITY, negate=True))
     return Comparison(
-        changed=_as(changed, ManifestRow), known=_as(known, Fingerprint), vanished=vanished
+        changed=changed.cast(arrow_schema(ManifestRow)),
+        holds=holds.combine_chunks() if isinstance(holds, pa.ChunkedArray) else holds,
+        vanished=vanished,
     )
+
+
+def known(last: Iterable[pa.Table], holds: "pa.Array[Any]") -> Iterator[pa.Table]:
+    """Yield the fingerprints that hold, batch by batch, in the order of the last index.
+
+    Args:
+        last: batches of the (m,) rows of Fingerprint that were compared.
+        holds: (m,) from the comparison.
+    """
+    schema = arrow_schema(Fingerprint)
+    first = 0
+    for batch in last:
+        yield batch.filter(holds.slice(first, batch.num_rows)).cast(schema)
+        first += batch.num_rows
 
 
 def refuse_vanished(*, listed: int, last: int, before: str | None, now: str) -> None:
@@ -122,12 +148,6 @@ def refuse_vanished(*, listed: int, last: int, before: str | None, now: str) -> 
             f"the root is empty and had {last} files: its disk is not mounted, or another one is; "
             "nothing was changed. Mount it and try again"
         )
-
-
-def _hashed(last: pa.Table) -> pa.Table:
-    import pyarrow.compute as pc
-
-    return last.filter(pc.is_valid(last.column("sha256")))
 
 
 def _is_in(
@@ -152,10 +172,6 @@ def _count_in(table: pa.Table, other: pa.Table, names: Sequence[str]) -> int:
     mine = pl.DataFrame(table.select(list(names)))
     theirs = pl.DataFrame(other.select(list(names)))
     return mine.join(theirs, on=list(names), how="semi").height
-
-
-def _as(table: pa.Table, row_type: type) -> pa.Table:
-    return table.cast(arrow_schema(row_type))
 
 
 def _sorted(table: pa.Table) -> pa.Table:

@@ -6,7 +6,7 @@ import pyarrow as pa
 from prefect import task
 
 from models.domain.errors import MissingError
-from models.domain.fingerprint import index_profile
+from models.domain.fingerprint import Fingerprint, index_profile
 from models.domain.manifest import ManifestRow
 from models.domain.standing import Listing, Standing
 from models.domain.table_refs import TableRef
@@ -80,12 +80,9 @@ def list_manifest(job_id: str, root_id: str) -> Listed:
     if standing is not None and standing.listing == digest:
         listing = _unchanged(lake, folder, standing)
     else:
-        compared = core.compare(
-            manifest,
-            None if usable is None else lake.read(usable),
-            verify=job.options.verify,
-        )
-        listing = _written(lake, folder, digest, (manifest, problems), compared)
+        last = None if usable is None else lake.read(usable, columns=core.COMPARED)
+        compared = core.compare(manifest, last, verify=job.options.verify)
+        listing = _written(lake, folder, digest, (manifest, problems), compared, usable)
     keep_listing(lake, job_id, root_id, listing)
     return _listed(listing)
 
@@ -111,12 +108,13 @@ def _unchanged(lake: Lake, folder: str, standing: Standing) -> Listing:
     )
 
 
-def _written(
+def _written(  # noqa: PLR0917 - where, what was listed, what it was compared with
     lake: Lake,
     folder: str,
     digest: str,
     tables: tuple[pa.Table, pa.Table],
     compared: core.Comparison,
+    last: TableRef | None,
 ) -> Listing:
     """Write a listing, and what came of holding it against the last index."""
     manifest, problems = tables
@@ -128,7 +126,12 @@ def _written(
         digest=digest,
         problems=write(problems, "problems", "listing_problems"),
         changed=write(compared.changed, "changed", "manifest"),
-        known=write(compared.known, "known", "fingerprints"),
+        known=lake.write_batches(
+            core.known(() if last is None else lake.read_batches(last), compared.holds),
+            arrow_schema(Fingerprint),
+            uri=f"{folder}/known.parquet",
+            table_name="fingerprints",
+        ),
         manifest=write(manifest, "manifest", "manifest"),
     )
 

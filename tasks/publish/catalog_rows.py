@@ -42,7 +42,7 @@ DETAILS = (
 
 def catalog_rows(
     files: pa.Table,
-    duplicates: Iterable[DuplicateRow],
+    links: pa.Table,
     *,
     previous_root_id: str,
     is_organizing: bool,
@@ -51,7 +51,7 @@ def catalog_rows(
 
     Args:
         files: (n,) rows of `with_categories`.
-        duplicates: the root's groups after the job.
+        links: from `links_of` the root's groups after the job.
         previous_root_id: the root in which the catalog looks for `previous_key`.
         is_organizing: whether arrivals count as organized; an undo's do not.
 
@@ -61,11 +61,6 @@ def catalog_rows(
     import polars as pl
 
     table = pl.DataFrame(files)
-    keepers = _keepers(duplicates)
-    links = pl.DataFrame(
-        {"key": list(keepers), "duplicate_of_key": list(keepers.values())},
-        schema={"key": pl.String, "duplicate_of_key": pl.String},
-    )
     moved_here = (
         pl.col("is_arrived") & ~pl.col("is_copy") & (pl.col("origin_root_id") == previous_root_id)
     )
@@ -74,7 +69,7 @@ def catalog_rows(
     )
     rows = (
         table.with_columns(reserved, details=_details(table))
-        .join(links, on="key", how="left")
+        .join(pl.DataFrame(links), on="key", how="left")
         .with_columns(
             previous_key=pl.when(moved_here & ~pl.col("is_reserved")).then("origin_key"),
             category_confidence=pl.col("confidence_ratio"),
@@ -85,6 +80,17 @@ def catalog_rows(
     )
     schema = arrow_schema(CatalogRow)
     return rows.select(schema.names).to_arrow().cast(schema)
+
+
+def links_of(duplicates: Iterable[DuplicateRow]) -> pa.Table:
+    """Return (m,) rows of `key` and `duplicate_of_key`: who is whose duplicate in exact groups."""
+    keepers = _keepers(duplicates)
+    return pa.table(
+        {
+            "key": pa.array(list(keepers), pa.string()),
+            "duplicate_of_key": pa.array(list(keepers.values()), pa.string()),
+        }
+    )
 
 
 def _keepers(duplicates: Iterable[DuplicateRow]) -> dict[str, str]:

@@ -90,30 +90,65 @@ def root_history(
         gone: keys that went; None when `files` is all there is, so that what is not there is gone.
     """
     import polars as pl
+    import pyarrow.compute as pc
 
-    now = _versions(stamp, root_id, files)
     before = pl.DataFrame(previous)
     if gone is not None:
-        now = now.filter(pl.col("is_arrived"))
+        files = files.filter(pc.field("is_arrived"))
         missing = before.filter(pl.col("key").is_in(pl.Series(list(gone), dtype=pl.String)))
     else:
-        missing = before.join(now, on="key", how="anti")
+        missing = before.join(pl.DataFrame(files.select(["key"])), on="key", how="anti")
+    departed = departed_rows(stamp, missing.to_arrow().cast(arrow_schema(DimFile)))
+    return history_of(stamp, root_id, files, previous, departed)
+
+
+def history_of(
+    stamp: Stamp, root_id: str, files: pa.Table, before: pa.Table, departed: pa.Table
+) -> RootHistory:
+    """Return what is new or changed among files, with what departed.
+
+    Args:
+        stamp: of the run.
+        root_id: the root.
+        files: (n,) rows of `with_categories`.
+        before: (m,) rows of `key` and `COMPARED`: what was told of these files.
+        departed: (k,) rows of `departed_rows`.
+    """
+    import polars as pl
+
     same = ["key", *COMPARED]
-    changed = now.join(before.select(same), on=same, how="anti", nulls_equal=True)
-    departed = missing.with_columns(
+    now = _versions(stamp, root_id, files)
+    known = pl.DataFrame(before.select(same))
+    changed = now.join(known, on=same, how="anti", nulls_equal=True)
+    schema, decided = arrow_schema(DimFile), arrow_schema(FactCategory)
+    versions = pl.concat(
+        [changed.select(schema.names), pl.DataFrame(departed).select(schema.names)]
+    )
+    categories = changed.filter(pl.col("category").is_not_null()).select(decided.names)
+    return RootHistory(
+        versions=versions.sort("key").to_arrow().cast(schema),
+        categories=categories.sort("key").to_arrow().cast(decided),
+    )
+
+
+def departed_rows(stamp: Stamp, last: pa.Table) -> pa.Table:
+    """Return the rows of DimFile that tell that files are gone.
+
+    Args:
+        stamp: of the run.
+        last: (k,) rows of DimFile: what was told of them last.
+    """
+    import polars as pl
+
+    schema = arrow_schema(DimFile)
+    told = pl.DataFrame(last).with_columns(
         *(_literal(name, value) for name, value in stamp.columns.items()),
         is_deleted=pl.lit(value=True),
         size_bytes=pl.lit(0, pl.Int64),
         category=pl.lit(None, pl.String),
         subcategory=pl.lit(None, pl.String),
     )
-    schema, decided = arrow_schema(DimFile), arrow_schema(FactCategory)
-    versions = pl.concat([changed.select(schema.names), departed.select(schema.names)])
-    categories = changed.filter(pl.col("category").is_not_null()).select(decided.names)
-    return RootHistory(
-        versions=versions.sort("key").to_arrow().cast(schema),
-        categories=categories.sort("key").to_arrow().cast(decided),
-    )
+    return told.select(schema.names).to_arrow().cast(schema)
 
 
 def _literal(name: str, value: str | datetime) -> "pl.Expr":

@@ -7,31 +7,19 @@ from typing import Self
 
 import pyarrow as pa
 
+from models.domain.categories import CategoryRow
 from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.fingerprint import Fingerprint, index_profile
 from models.domain.jobs import Job, JobKind
 from models.domain.table_refs import TableRef
-from models.domain.warehouse_rows import DimFile
-from tasks.publish.catalog_rows import catalog_rows
+from tasks.publish.catalog_rows import catalog_rows, links_of
 from tasks.publish.files import Known, files_after, index_of, with_categories
 from tasks.publish.groups import groups_after, relocated
 from tasks.publish.history import RootHistory, Stamp, root_history
+from tasks.publish.previous import Previous, read_previous
 from tasks.publish.whereabouts import Whereabouts
-from warehouse.connect import connect
 from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
 from warehouse.store.parts import Lake
-
-PREVIOUS_CATEGORIES = """
-SELECT f.root_id, f.key, f.category, f.subcategory, f.coarse_category,
-    c.confidence_ratio, c.reason, c.decided_by, c.alternatives
-FROM files AS f
-JOIN (
-    FROM fact_category
-    QUALIFY row_number() OVER (PARTITION BY root_id, key ORDER BY recorded_at DESC, run_id DESC) = 1
-) AS c USING (root_id, key)
-WHERE f.category = c.category
-"""
-"""What was decided of the files there were, of all roots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +41,8 @@ class Given:
     """A root as it was indexed before the job's operations.
 
     Attributes:
-        fingerprints: (n,) rows of Fingerprint.
-        categories: (n,) rows of CategoryRow.
+        fingerprints: (n,) rows of Fingerprint; not read where they are taken in batches.
+        categories: (n,) rows of CategoryRow; not read there either.
         duplicates: (m,) rows of DuplicateRow.
         near: (k,) rows of DuplicateRow that are only alike; None when nobody looked.
     """
@@ -66,12 +54,13 @@ class Given:
     near: pa.Table | None = None
 
     @classmethod
-    def read(cls, lake: Lake, root_id: str, refs: IndexRefs) -> Self:
-        """Return the root that `refs` are of."""
+    def read(cls, lake: Lake, root_id: str, refs: IndexRefs, *, only_groups: bool) -> Self:
+        """Return the root that `refs` are of; with `only_groups` without its files."""
+        files, categories = arrow_schema(Fingerprint), arrow_schema(CategoryRow)
         return cls(
             root_id=root_id,
-            fingerprints=lake.read(refs.fingerprints),
-            categories=lake.read(refs.categories),
+            fingerprints=files.empty_table() if only_groups else lake.read(refs.fingerprints),
+            categories=categories.empty_table() if only_groups else lake.read(refs.categories),
             duplicates=lake.read(refs.duplicates),
             near=None if refs.near is None else lake.read(refs.near),
         )
@@ -119,15 +108,6 @@ class Change:
     complete: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Previous:
-    """What the warehouse showed of a root before."""
-
-    versions: pa.Table
-    categories: pa.Table
-    duplicates: list[DuplicateRow]
-
-
 def root_after(lake: Lake, change: Change, root_id: str) -> RootAfter:
     """Return what is published of one root.
 
@@ -141,10 +121,10 @@ def root_after(lake: Lake, change: Change, root_id: str) -> RootAfter:
     known = Known(
         bases={root: table for root, (table, _) in change.bases.items()}, contents=contents
     )
-    previous = _previous(lake, root_id, with_categories=bool(where.arrivals))
+    previous = read_previous(lake, root_id, with_categories=bool(where.arrivals))
     found = files_after(root_id, known, where)
     files = with_categories(found, _categories(change, previous.categories))
-    duplicates = groups_after(_members(change, root_id, files, previous))
+    duplicates = groups_after(members_after(change, root_id, files, previous))
     gone = None if is_complete else where.gone(root_id)
     previous_root_id = _previous_root(root_id, where)
     profile = index_profile(read_gps=change.job.options.read_gps)
@@ -155,7 +135,7 @@ def root_after(lake: Lake, change: Change, root_id: str) -> RootAfter:
         files=files,
         rows=catalog_rows(
             files if is_complete else _arrived(files),
-            duplicates,
+            links_of(duplicates),
             previous_root_id=previous_root_id,
             is_organizing=change.job.kind is JobKind.ORGANIZE,
         ),
@@ -184,28 +164,6 @@ def _previous_root(root_id: str, where: Whereabouts) -> str:
     return min(others, default=root_id)
 
 
-def _previous(lake: Lake, root_id: str, *, with_categories: bool) -> _Previous:
-    """Read what the warehouse shows of a root."""
-    schema, group = arrow_schema(DimFile), arrow_schema(DuplicateRow)
-    with connect(lake) as connection:
-
-        def read(sql: str, wanted: pa.Schema) -> pa.Table:
-            columns = ", ".join(wanted.names)
-            found = connection.execute(f"SELECT {columns} {sql}", {"root": root_id})
-            return found.to_arrow_table().cast(wanted)
-
-        current = "FROM dim_file WHERE root_id = $root AND is_current AND NOT is_deleted"
-        members = "FROM duplicates WHERE root_id = $root ORDER BY group_id, key"
-        decided = connection.execute(
-            PREVIOUS_CATEGORIES if with_categories else f"{PREVIOUS_CATEGORIES} LIMIT 0"
-        )
-        return _Previous(
-            categories=decided.to_arrow_table(),
-            versions=read(current, schema),
-            duplicates=to_rows(read(members, group), DuplicateRow),
-        )
-
-
 def _categories(change: Change, previous: pa.Table) -> list[tuple[str, pa.Table]]:
     """Return whom to ask for categories, in order of belief."""
     given, is_undo = change.given, change.job.kind is JobKind.UNDO
@@ -220,10 +178,17 @@ def _categories(change: Change, previous: pa.Table) -> list[tuple[str, pa.Table]
     return [("key" if is_undo else "origin", here), ("origin", previous), ("content", by_content)]
 
 
-def _members(
-    change: Change, root_id: str, files: pa.Table, previous: _Previous
+def members_after(
+    change: Change, root_id: str, files: pa.Table, previous: Previous
 ) -> list[DuplicateRow]:
-    """Return the members of groups that are below the root now, those told last first."""
+    """Return the members of groups that are below the root now, those told last first.
+
+    Args:
+        change: the job.
+        root_id: the root.
+        files: `key` and `sha256` of the files there.
+        previous: what was told before.
+    """
     given, where = change.given, change.where
     indexed = to_rows(given.duplicates, DuplicateRow) if given else []
     if given is not None and given.near is not None:
@@ -253,7 +218,7 @@ def _members(
     ]
 
 
-def _compared(previous: _Previous) -> defaultdict[str, set[str | None]]:
+def _compared(previous: Previous) -> defaultdict[str, set[str | None]]:
     """Return the contents that each group had when it was told last: an edited file was not."""
     found: defaultdict[str, set[str | None]] = defaultdict(set)
     contents = _contents(previous.versions, {member.key for member in previous.duplicates})

@@ -1,7 +1,7 @@
 """What a job publishes, worked out once and frozen in the lake: both publishers start from it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from models.domain.operations import Operation
 from models.domain.standing import Standing
 from models.domain.table_refs import TableRef
 from tasks.publish import history
+from tasks.publish.batches import WrittenRoot, is_aligned, write_in_batches
 from tasks.publish.history import RootHistory
 from tasks.publish.ports import PublishLedger
 from tasks.publish.roots import Change, Given, IndexRefs, RootAfter, root_after
@@ -67,6 +68,8 @@ class _Told:
 
     Attributes:
         members: DuplicateRow: all its groups.
+        history: what the warehouse is told of its files, unless that is written already.
+        parts: what of it is written already, by table of the warehouse.
         files_count, files_bytes: all its files.
     """
 
@@ -75,6 +78,7 @@ class _Told:
     history: RootHistory
     files_count: int
     files_bytes: int
+    parts: Mapping[str, TableRef] = field(default_factory=dict[str, TableRef])
 
 
 def staged(
@@ -151,7 +155,8 @@ def _work_out(
                 name: lake.write_part(table, uri=f"{_folder(job)}/{name}.parquet", table_name=name)
                 for name, table in tables.items()
                 if table.num_rows
-            },
+            }
+            | {name: ref for root in told for name, ref in root.parts.items() if ref.rows},
             expected=expected,
         ),
     )
@@ -159,6 +164,12 @@ def _work_out(
 
 def _folder(job: Job) -> str:
     return f"runs/{job.id}/publish"
+
+
+def _uri(job: Job, root_id: str, name: str) -> str:
+    """Return where a part of a root is; the profile in it says who may carry its index over."""
+    profile = index_profile(read_gps=job.options.read_gps)
+    return f"{_folder(job)}/{profile}/{name}-{root_id}.parquet"
 
 
 def _as_before(lake: Lake, job: Job, root_id: str, standing: Standing) -> _Told:
@@ -194,16 +205,52 @@ def _told(
 ) -> list[_Told]:
     """Work out and write what is published of each root of a job."""
     stamp, job, where = done
-    given = None if refs is None else Given.read(lake, root_id, refs)
     root_ids = dict.fromkeys([job.source_root_id, job.destination_root_id])
-    complete = _complete_root(lake, ledger, job, given)
-    bases = _bases(lake, ledger, root_ids, given, complete)
-    change = Change(stamp=stamp, job=job, where=where, bases=bases, given=given, complete=complete)
+    complete = None if refs is None else _complete_root(lake, ledger, job, root_id)
     stands = refs if job.kind is not JobKind.UNDO and where.is_as_before else None
+    is_quiet = stands is not None and [*root_ids] == [root_id] and complete == root_id
+    in_batches = stands if stands is not None and is_quiet and is_aligned(lake, stands) else None
+    given = None
+    if refs is not None:
+        given = Given.read(lake, root_id, refs, only_groups=in_batches is not None)
+    change = Change(stamp=stamp, job=job, where=where, bases={}, given=given, complete=complete)
+    if in_batches is not None:
+        uris = {name: _uri(job, root_id, name) for name in ("rows", "members", "index")}
+        uris |= {name: f"{_folder(job)}/{name}.parquet" for name in ("dim_file", "fact_category")}
+        written = write_in_batches(lake, change, root_id, in_batches, uris)
+        return [_told_in_batches(lake, job, root_id, in_batches, written)]
+    change = replace(change, bases=_bases(lake, ledger, root_ids, given, complete))
     return [
         _write_root(lake, job, root_after(lake, change, each), stands)
         for each in _receivers_first(root_ids, where)
     ]
+
+
+def _told_in_batches(
+    lake: Lake, job: Job, root_id: str, refs: IndexRefs, written: WrittenRoot
+) -> _Told:
+    parts = written.parts
+    return _Told(
+        staged=StagedRoot(
+            root_id=root_id,
+            rows=parts["rows"],
+            duplicates=parts["members"],
+            index=parts["index"],
+            gone=(),
+            is_complete=True,
+            previous_root_id=root_id,
+            standing=None
+            if written.unread_count
+            else standing_of(
+                lake, job.id, root_id, refs, published=parts, files_bytes=written.files_bytes
+            ),
+        ),
+        members=written.members,
+        history=history.no_history(),
+        parts={name: parts[name] for name in ("dim_file", "fact_category")},
+        files_count=refs.fingerprints.rows,
+        files_bytes=written.files_bytes,
+    )
 
 
 def _operations(
@@ -217,18 +264,18 @@ def _operations(
         after = page[-1].seq
 
 
-def _complete_root(lake: Lake, ledger: PublishLedger, job: Job, given: Given | None) -> str | None:
-    """Return the root of which everything is known, or None.
+def _complete_root(lake: Lake, ledger: PublishLedger, job: Job, root_id: str) -> str | None:
+    """Return the root that was indexed for a job if everything of it is known, else None.
 
-    That is the root that was indexed for this job, unless another job told of it since this one
-    began: a plan may wait for days before it is approved, and what came meanwhile is not gone.
+    That is so unless another job told of it since this one began: a plan may wait for days before
+    it is approved, and what came meanwhile is not gone.
     """
-    if given is None or job.kind is JobKind.UNDO:
+    if job.kind is JobKind.UNDO:
         return None
-    last_job_id = ledger.last_index_job(given.root_id)
+    last_job_id = ledger.last_index_job(root_id)
     marker = None if last_job_id in {None, job.id} else settled(lake, str(last_job_id))
     if marker is None or job.started_at is None or marker.recorded_at < job.started_at:
-        return given.root_id
+        return root_id
     return None
 
 
@@ -280,21 +327,21 @@ def _tables(
 
 def _write_root(lake: Lake, job: Job, root: RootAfter, stands: IndexRefs | None) -> _Told:
     """Write what is published of a root; `stands` is what indexing gave, where it still holds."""
-    profile = index_profile(read_gps=job.options.read_gps)
 
     def write(table: pa.Table, name: str, kind: str) -> TableRef:
-        uri = f"{_folder(job)}/{profile}/{name}-{root.root_id}.parquet"
-        return lake.write_part(table, uri=uri, table_name=kind)
+        return lake.write_part(table, uri=_uri(job, root.root_id, name), table_name=kind)
 
+    unread_count = root.files.column("sha256").null_count
+    files_bytes = bytes_of(root.files)
     parts = {
-        "rows": write(root.rows, "catalog", "catalog_rows"),
-        "members": write(root.duplicates, "duplicates", "duplicates"),
+        "rows": write(root.rows, "rows", "catalog_rows"),
+        "members": write(root.duplicates, "members", "duplicates"),
         "index": write(root.index, "index", "fingerprints"),
     }
     standing = None
-    if stands is not None and root.is_complete:
+    if stands is not None and root.is_complete and not unread_count:
         standing = standing_of(
-            lake, job.id, root.root_id, stands, published=parts, files=root.files
+            lake, job.id, root.root_id, stands, published=parts, files_bytes=files_bytes
         )
     return _Told(
         staged=StagedRoot(
@@ -310,5 +357,5 @@ def _write_root(lake: Lake, job: Job, root: RootAfter, stands: IndexRefs | None)
         members=root.duplicates,
         history=root.history,
         files_count=root.files.num_rows,
-        files_bytes=bytes_of(root.files),
+        files_bytes=files_bytes,
     )

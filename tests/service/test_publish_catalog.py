@@ -289,11 +289,12 @@ class World:
         if last is None:
             assert listing == []
             return
-        assert f"/{PROFILE}/" in last.uri
-        found = compare(to_table(listing, ManifestRow), self.lake.read(last), verify=False)
+        assert "/v1/" in last.uri
+        index = self.lake.read(last)
+        found = compare(to_table(listing, ManifestRow), index, verify=False)
         assert (found.changed.num_rows, found.vanished) == (0, 0)
         titles = {row.sha256: row.title for row in self.fingerprints(name)}
-        known = to_rows(found.known, Fingerprint)
+        known = to_rows(index.filter(found.holds), Fingerprint)
         assert {row.sha256: row.title for row in known} == titles
 
 

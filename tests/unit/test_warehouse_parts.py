@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from models.domain.errors import BrokenError, CorruptError, InvalidError, MissingError
 from models.domain.manifest import ManifestRow
 from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
-from warehouse.store.parts import _encode, open_lake
+from warehouse.store.parts import ROW_GROUP_ROWS, open_lake
 
 ROWS = [
     ManifestRow(key=f"in/{n:04}.txt", size_bytes=n, modified_ns=n * 10**9, version=f"v{n}")
@@ -49,7 +50,29 @@ def test_bytes_do_not_depend_on_how_rows_are_chunked(cuts):
     pieces = [TABLE.slice(start, end - start) for start, end in itertools.pairwise(edges)]
     chunked = pa.concat_tables(pieces).replace_schema_metadata({"pandas": "{}", "row": b"M"})
     whole = TABLE.replace_schema_metadata({"row": "M"})
-    assert bytes(_encode(chunked, "manifest")) == bytes(_encode(whole, "manifest"))
+    with tempfile.TemporaryDirectory() as folder:
+        lake = open_lake(folder)
+        refs = [lake.write_part(each, uri=URI, table_name="manifest") for each in (chunked, whole)]
+        batches = lake.write_batches(pieces, whole.schema, uri=URI, table_name="manifest")
+    assert refs[0] == refs[1] == batches
+
+
+@pytest.mark.parametrize("rows", [0, 1, ROW_GROUP_ROWS, 2 * ROW_GROUP_ROWS + 7])
+def test_batches_of_any_size_are_the_same_part_as_all_at_once(tmp_path, rows):
+    numbers = pa.array(range(rows), pa.int64())
+    table = pa.table({"n": numbers, "text": numbers.cast(pa.string())})
+    lake = open_lake(str(tmp_path))
+    whole = lake.write_part(table, uri=URI, table_name="numbers")
+    writer = lake.part_writer(table.schema, uri="other.parquet", table_name="numbers")
+    for first in range(0, rows, 50_000):
+        writer.write(table.slice(first, 50_000))
+    assert not Path(lake.path("other.parquet")).exists()
+    batches = writer.finish()
+    assert (batches.rows, batches.sha256) == (rows, whole.sha256)
+    read = [*lake.read_batches(batches)]
+    assert [each.num_rows for each in read[:-1]] == [ROW_GROUP_ROWS] * (len(read) - 1)
+    assert pa.concat_tables(read).equals(table)
+    assert lake.read(batches, columns=["text"]).equals(table.select(["text"]))
 
 
 def test_changed_bytes_are_never_read(tmp_path):

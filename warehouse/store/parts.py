@@ -3,7 +3,7 @@
 import hashlib
 import os
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -153,24 +153,55 @@ def _checked(uri: str) -> str:
     return str(PurePosixPath(uri))
 
 
-def _encode(table: pa.Table, table_name: str) -> memoryview:
-    """Return the table as Parquet; equal rows in equal order give equal bytes."""
-    import pyarrow.parquet as pq
+class _Encoder:
+    """Rows to Parquet, a row group at a time; equal rows in equal order give equal bytes.
 
-    row = (table.schema.metadata or {}).get(b"row", b"")
-    named = table.combine_chunks().replace_schema_metadata(
-        {b"row": row, b"table": table_name.encode()}
-    )
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        named,
-        sink,
-        row_group_size=ROW_GROUP_ROWS,
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        version="2.6",
-    )
-    return memoryview(sink.getvalue())
+    What is kept is compressed: a tenth to a fifth of the rows' size.
+    """
+
+    def __init__(self, schema: pa.Schema, table_name: str) -> None:
+        import pyarrow.parquet as pq
+
+        row = (schema.metadata or {}).get(b"row", b"")
+        self._schema = schema.with_metadata({b"row": row, b"table": table_name.encode()})
+        self._sink = pa.BufferOutputStream()
+        self._writer = pq.ParquetWriter(
+            self._sink,
+            self._schema,
+            compression="zstd",
+            compression_level=ZSTD_LEVEL,
+            version="2.6",
+        )
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+        self.rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Take (n,) rows; what does not fill a row group waits for more."""
+        self.rows += table.num_rows
+        self._waiting.append(table.cast(self._schema).replace_schema_metadata(None))
+        self._waiting_rows += table.num_rows
+        if self._waiting_rows >= ROW_GROUP_ROWS:
+            self._write_groups(self._waiting_rows // ROW_GROUP_ROWS * ROW_GROUP_ROWS)
+
+    def _write_groups(self, rows: int) -> None:
+        waiting = pa.concat_tables(self._waiting)
+        for first in range(0, rows, ROW_GROUP_ROWS):
+            group = waiting.slice(first, min(ROW_GROUP_ROWS, rows - first)).combine_chunks()
+            self._writer.write_table(
+                group.replace_schema_metadata(self._schema.metadata), ROW_GROUP_ROWS
+            )
+        self._waiting = [waiting.slice(rows)]
+        self._waiting_rows -= rows
+
+    def finish(self) -> memoryview:
+        """Return the file."""
+        if self._waiting_rows:
+            self._write_groups(self._waiting_rows)
+        elif not self.rows:  # a table without rows still has a row group, as pyarrow writes it
+            self._writer.write_table(self._schema.empty_table(), ROW_GROUP_ROWS)
+        self._writer.close()
+        return memoryview(self._sink.getvalue())
 
 
 class Lake:
@@ -212,14 +243,46 @@ class Lake:
             BusyError: the lake does not answer.
             BrokenError: the lake cannot be written, for example for want of space.
         """
-        data = _encode(table, table_name)
+        return self.write_batches([table], table.schema, uri=uri, table_name=table_name)
+
+    def write_batches(
+        self, batches: Iterable[pa.Table], schema: pa.Schema, *, uri: str, table_name: str
+    ) -> TableRef:
+        """Write batches of rows as one table, as `write_part` would write all of them at once.
+
+        One row group of rows is in memory at a time, and the compressed rest.
+
+        Args:
+            batches: rows of `schema`, in order.
+            schema: columns, in order.
+            uri: where, below the lake.
+            table_name: name of the schema, kept in the file.
+
+        Raises:
+            InvalidError, BusyError, BrokenError: see `write_part`.
+        """
         uri = _checked(uri)
+        encoder = _Encoder(schema, table_name)
+        for batch in batches:
+            encoder.write(batch)
+        return self._put(uri, encoder, table_name)
+
+    def part_writer(self, schema: pa.Schema, *, uri: str, table_name: str) -> "PartWriter":
+        """Return a writer of one table, for who makes several tables at once; see above."""
+        return PartWriter(self._put, _Encoder(schema, table_name), _checked(uri), table_name)
+
+    def _put(self, uri: str, encoder: _Encoder, table_name: str) -> TableRef:
+        data = encoder.finish()
         self._shelf.put(uri, data)
         digest = hashlib.sha256(data).hexdigest()
-        return TableRef(uri=uri, table=table_name, rows=table.num_rows, sha256=digest)
+        return TableRef(uri=uri, table=table_name, rows=encoder.rows, sha256=digest)
 
-    def read(self, ref: TableRef) -> pa.Table:
+    def read(self, ref: TableRef, *, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the table of a reference, (ref.rows,) rows in the order they were written.
+
+        Args:
+            ref: what to read.
+            columns: only these, in this order; all unless given.
 
         Raises:
             MissingError: the part is gone.
@@ -227,10 +290,29 @@ class Lake:
         """
         import pyarrow.parquet as pq
 
+        wanted = None if columns is None else list(columns)
+        return pq.read_table(pa.BufferReader(self._verified(ref)), columns=wanted)
+
+    def read_batches(
+        self, ref: TableRef, *, columns: Sequence[str] | None = None
+    ) -> Generator[pa.Table]:
+        """Yield the rows of a reference a row group at a time: `ROW_GROUP_ROWS`, the last fewer.
+
+        Raises:
+            MissingError, CorruptError: see `read`.
+        """
+        import pyarrow.parquet as pq
+
+        wanted = None if columns is None else list(columns)
+        file = pq.ParquetFile(pa.BufferReader(self._verified(ref)))
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=wanted)
+
+    def _verified(self, ref: TableRef) -> bytes:
         data = self._shelf.get(_checked(ref.uri))
         if hashlib.sha256(data).hexdigest() != ref.sha256:
             raise CorruptError(f"{ref.uri}: the part was changed after it was written")
-        return pq.read_table(pa.BufferReader(data))
+        return data
 
     def read_many(self, refs: Sequence[TableRef]) -> pa.Table:
         """Return the rows of several parts of one schema, one after the other.
@@ -314,6 +396,35 @@ class Lake:
             return sorted(self._shelf.names(_checked(uri)))
         except MissingError:
             return []
+
+
+class PartWriter:
+    """Writes one table in batches; nothing is in the lake before `finish`."""
+
+    def __init__(
+        self,
+        put: Callable[[str, _Encoder, str], TableRef],
+        encoder: _Encoder,
+        uri: str,
+        table_name: str,
+    ) -> None:
+        self._put = put
+        self._encoder = encoder
+        self._uri = uri
+        self._table_name = table_name
+
+    def write(self, batch: pa.Table) -> None:
+        """Take (n,) more rows."""
+        self._encoder.write(batch)
+
+    @property
+    def rows(self) -> int:
+        """Rows taken so far."""
+        return self._encoder.rows
+
+    def finish(self) -> TableRef:
+        """Write the table, whole or not at all, and return its reference; see `Lake.write_part`."""
+        return self._put(self._uri, self._encoder, self._table_name)
 
 
 def open_lake(url: str, *, s3_endpoint_url: str | None = None) -> Lake:
