@@ -12,13 +12,17 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from bench.measure import Meter, own_peak_bytes
 from bench.worlds import new_job
 from models.domain.table_refs import TableRef
+
+if TYPE_CHECKING:
+    from models.domain.jobs import Job
+    from warehouse.store.parts import Lake
 
 CHANGED_PER_MILLE = 10
 """Of a thousand files, how many changed since the last index."""
@@ -148,7 +152,6 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
     from tasks.fingerprint.core import merge
     from tasks.ledger.ledger import open_ledger
     from tasks.manifest.core import COMPARED, compare, known
-    from tasks.plan.core import make_moves
     from tasks.publish.roots import IndexRefs
     from tasks.publish.staging import staged
     from warehouse.schemas.arrow import arrow_schema
@@ -195,17 +198,7 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
                 groups = lake.write_part(found, uri="d.parquet", table_name="duplicates")
                 del found
             with steps.step("plan"):
-                moves = make_moves(
-                    lake.read(files),
-                    lake.read(categories),
-                    lake.read(groups),
-                    arrow_schema(_fingerprint()).empty_table(),
-                    options=job.options,
-                    source_url=job.source_url,
-                    destination_url=job.destination_url,
-                )
-                plan = lake.write_part(moves, uri="m.parquet", table_name="moves")
-                del moves
+                plan = _plan(lake, job, files, categories, groups)
             with steps.step("stage"):
                 refs = IndexRefs(fingerprints=files, categories=categories, duplicates=groups)
                 staged(lake, ledger, job.id, job.source_root_id, refs)
@@ -215,6 +208,27 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
         "steps": steps.seconds,
         "facts": {"moves": plan.rows, "plan": plan.sha256},
     }
+
+
+def _plan(
+    lake: "Lake", job: "Job", files: TableRef, categories: TableRef, groups: TableRef
+) -> TableRef:
+    """Plan as the task does, without a destination to look at."""
+    from tasks.plan.core import columns_needed, make_moves
+    from warehouse.schemas.arrow import arrow_schema
+    from warehouse.schemas.files import CATEGORY_COLUMNS
+
+    needed = columns_needed(job.options, job.source_url, job.destination_url)
+    moves = make_moves(
+        lake.read(files, columns=needed),
+        lake.read(categories, columns=("key", *CATEGORY_COLUMNS)),
+        lake.read(groups),
+        arrow_schema(_fingerprint()).empty_table(),
+        options=job.options,
+        source_url=job.source_url,
+        destination_url=job.destination_url,
+    )
+    return lake.write_part(moves, uri="m.parquet", table_name="moves")
 
 
 def _fingerprint() -> type:

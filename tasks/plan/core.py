@@ -17,10 +17,10 @@ from models.domain.plans import Action, PlanTotals
 from models.domain.targets import Target
 from tasks.plan.budget import fold_subfolders
 from tasks.plan.decide import decide
-from tasks.plan.intake import Existing, Files, Intake
+from tasks.plan.intake import FILE_COLUMNS, Existing, Files, Intake
 from tasks.plan.resolve import Resolver
 from tasks.plan.rows import Rows
-from warehouse.schemas.files import texts
+from warehouse.schemas.files import CATEGORY_COLUMNS, texts
 
 compute: Any = pc  # the stubs know too few of its overloads
 
@@ -86,6 +86,16 @@ def make_moves(
             "nothing is planned; preview with rename_new to see which"
         )
     return Rows(intake, decisions, resolution).collect()
+
+
+def columns_needed(options: OrganizeOptions, source_url: str, destination_url: str) -> list[str]:
+    """Return the columns of fingerprints that a plan reads, sorted: half of their size.
+
+    Raises:
+        InvalidError: the mode or template cannot be used.
+    """
+    placer = Placer(options, source_url, destination_url)
+    return sorted(FILE_COLUMNS.union(placer.columns).difference(CATEGORY_COLUMNS))
 
 
 def needs_contents(options: OrganizeOptions) -> bool:

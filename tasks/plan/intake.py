@@ -18,7 +18,7 @@ from warehouse.schemas.files import find_table_units, sorted_files, texts
 
 compute: Any = pc  # the stubs know too few of its overloads
 
-_COLUMNS = frozenset(
+FILE_COLUMNS = frozenset(
     {
         *("key", "size_bytes", "modified_ns", "version", "sha256", "problem"),
         *("device", "inode", "link_count"),
@@ -62,7 +62,7 @@ class Files:
         options: OrganizeOptions,
         columns: Iterable[str],
     ) -> None:
-        wanted = _COLUMNS.union(columns).intersection(fingerprints.column_names)
+        wanted = FILE_COLUMNS.union(columns).intersection(fingerprints.column_names)
         self.table = sorted_files(fingerprints.select(sorted(wanted)), categories)
         self.keys = texts(self.table, "key")
         self.sizes = np.asarray(self.table.column("size_bytes"))

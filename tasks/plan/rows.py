@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from array import array
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ class Rows:
         self._in = intake
         self._decisions = decisions
         self._resolution = resolution
-        self._at: list[int] = []
-        self._unit: list[str] = []
+        self._at = array("q")
+        self._leader = array("q")
         self._action: list[str] = []
         self._to: list[str | None] = []
         self._keeper: list[str | None] = []
@@ -57,7 +58,7 @@ class Rows:
     def _add(
         self,
         occupant: int,
-        unit: str,
+        leader: int,
         action: Action,
         *,
         to: str | None = None,
@@ -65,9 +66,19 @@ class Rows:
         conflict: str | None = None,
         reason: str,
     ) -> None:
-        """Add a row; `occupant` is a row of the source, or -1 - position at the destination."""
+        """Add a row of a leader's unit.
+
+        Args:
+            occupant: a row of the source, or -1 - position at the destination.
+            leader: row of the source that stands for the unit.
+            action: what happens to it.
+            to: where it goes.
+            keeper: the file that proves that its content stays.
+            conflict: how a taken name was dealt with.
+            reason: in words.
+        """
         self._at.append(occupant)
-        self._unit.append(unit)
+        self._leader.append(leader)
         self._action.append(action.value)
         self._to.append(to)
         self._keeper.append(keeper)
@@ -92,19 +103,17 @@ class Rows:
 
     def _add_removals(self, leader: int) -> None:
         files, duplicates = self._in.files, self._in.duplicates
-        unit = unit_id(files.keys[leader])
         for row in files.members(leader):
             keeper = files.keys[duplicates.keeper_of[row]]
             reason = f"duplicate of {keeper}"
-            self._add(row, unit, Action.TRASH, keeper=keeper, reason=reason)
+            self._add(row, leader, Action.TRASH, keeper=keeper, reason=reason)
 
     def _add_outcome(self, outcome: Outcome) -> None:
         leader = outcome.work.leader
-        unit = unit_id(self._in.files.keys[leader])
         for occupant, to in outcome.displaced:
             words = "gives its name to a new file" if to else "replaced; kept in the trash"
             self._add(
-                occupant, unit, Action.DISPLACE, to=to, conflict=outcome.conflict, reason=words
+                occupant, leader, Action.DISPLACE, to=to, conflict=outcome.conflict, reason=words
             )
         for row, address in zip(outcome.work.members, outcome.addresses, strict=True):
             reason = self._why if row == leader else self._why_with
@@ -112,22 +121,20 @@ class Rows:
                 reason = self._why_project
             elif leader in self._in.folded:
                 reason = f"{reason}; {self._in.folded[leader]}"
-            self._add(row, unit, self._goes, to=address, conflict=outcome.conflict, reason=reason)
+            self._add(row, leader, self._goes, to=address, conflict=outcome.conflict, reason=reason)
 
     def _add_staying(self, leader: int, fate: Fate | None, stopped: str | None) -> None:
         resolution = self._resolution
         is_refused = fate is Fate.REFUSE or leader in resolution.refused
         action = Action.REFUSE if is_refused else Action.SKIP
         reason = stopped or self._decisions.reasons[leader]
-        unit = unit_id(self._in.files.keys[leader])
         for row in self._in.files.members(leader):
             if row not in resolution.given_way:
-                self._add(row, unit, action, reason=reason)
+                self._add(row, leader, action, reason=reason)
 
     def _table(self) -> pa.Table:
         at = np.asarray(self._at, dtype=np.int64)
-        units = pa.array(self._unit, pa.string())
-        self._unit.clear()
+        units = self._units()
         source: Any = pa.array(np.where(at < 0, 0, at), mask=at < 0)
         dates, sources, remarks = self._dates(at)
         reasons = [
@@ -172,6 +179,15 @@ class Rows:
     def _proven(self, value: str | float) -> list[Any]:
         """Return a value where a file goes because another has equal bytes, else nulls."""
         return [None if keeper is None else value for keeper in self._keeper]
+
+    def _units(self) -> Any:
+        """Return each row's unit; made here, in chunks, as texts take eight times a number."""
+        keys = self._in.files.keys
+        chunks = [
+            pa.array([unit_id(keys[row]) for row in self._leader[first : first + CHUNK_ROWS]])
+            for first in range(0, len(self._leader), CHUNK_ROWS)
+        ]
+        return pa.chunked_array(chunks, pa.string()).combine_chunks()
 
     def _patched(self, column: str, values: Any, at: NDArray[np.int64]) -> Any:
         """Fill in the facts of files at the destination, and where a displaced file lies there."""

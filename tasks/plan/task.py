@@ -26,7 +26,7 @@ from tasks.plan.destination import (
 )
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import arrow_schema
-from warehouse.schemas.files import texts
+from warehouse.schemas.files import CATEGORY_COLUMNS, texts
 from warehouse.store.parts import open_lake
 
 _PLANS = uuid.UUID("8f2b4b52-6f0e-4f0b-9c0e-1f6f4d1d7a10")
@@ -112,14 +112,15 @@ def make_plan(  # noqa: PLR0917 - the tables a plan is made from, in the order t
     with open_ledger(settings) as ledger:
         job = ledger.job(job_id)
     store = _destination(job, settings)
-    files, groups = lake.read(fingerprints), lake.read(duplicates)
+    needed = core.columns_needed(job.options, job.source_url, job.destination_url)
+    files, groups = lake.read(fingerprints, columns=needed), lake.read(duplicates)
     there, blocked = split_existing(lake.read(existing))
     passed_over = namespace_of(job.source_url, job.destination_url).addresses(
         texts(lake.read(problems), "key")
     )
     moves = core.make_moves(
         files,
-        lake.read(categories),
+        lake.read(categories, columns=("key", *CATEGORY_COLUMNS)),
         groups,
         there,
         options=job.options,

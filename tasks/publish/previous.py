@@ -13,7 +13,7 @@ from warehouse.store.parts import Lake
 
 PREVIOUS_CATEGORIES = """
 SELECT f.root_id, f.key, f.category, f.subcategory, f.coarse_category,
-    c.confidence_ratio, c.reason, c.decided_by
+    c.confidence_ratio, c.reason, c.decided_by, CAST(NULL AS VARCHAR) AS alternatives
 FROM files AS f
 JOIN (
     FROM fact_category

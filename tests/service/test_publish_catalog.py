@@ -289,7 +289,7 @@ class World:
         if last is None:
             assert listing == []
             return
-        assert "/v1/" in last.uri
+        assert f"/{PROFILE}/" in last.uri
         index = self.lake.read(last)
         found = compare(to_table(listing, ManifestRow), index, verify=False)
         assert (found.changed.num_rows, found.vanished) == (0, 0)
