@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_models import bert_weights, tiny_sentence_folder, write_safetensors
+from typer.testing import CliRunner
 
+from cli.main import app
 from models.ai.bert_graph import BertShape, write_bert
 from models.ai.pulling import pull
 from models.ai.registry import DEFAULT_TEXT_MODEL, REGISTRY
@@ -160,3 +162,30 @@ def test_the_real_model_knows_an_invoice_from_a_recipe(tmp_path: Path):
     bill, invoice, recipe = (np.frombuffer(vector, "<f4") for vector in embedder.embed_texts(texts))
     assert bill @ invoice > 0.5
     assert bill @ recipe < 0.2
+
+
+def test_models_are_pulled_listed_and_verified_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FILEORGANIZER_HOME", str(tmp_path / "home"))
+    name = f"local-dir:{tiny_sentence_folder(tmp_path / 'tiny')}"
+    monkeypatch.setenv("FILEORGANIZER_TEXT_MODEL", name)
+
+    def asked(*arguments: str) -> tuple[int, dict]:
+        done = CliRunner().invoke(app, ["models", *arguments, "--json"])
+        return done.exit_code, json.loads(done.stdout)
+
+    status, pulled = asked("pull", name)
+    assert (status, pulled["shelved"]["dimension"]) == (0, 32)
+    status, listed = asked("list")
+    here = {each["name"]: (each["is_here"], each["is_used"]) for each in listed["models"]}
+    assert here[name] == (True, True)
+    assert here[DEFAULT_TEXT_MODEL] == (False, False)
+    assert asked("verify")[0] == 0
+    graph = Shelf(tmp_path / "home" / "models").place(name) / "model.onnx"
+    graph.write_bytes(b"")
+    assert asked("pull", name)[0] == 0  # what is damaged is pulled again
+    graph.unlink()
+    status, verified = asked("verify")
+    assert (status, verified["models"][0]["wrong"]) == (1, ["model.onnx"])
+    assert CliRunner().invoke(app, ["models", "list"]).exit_code == 0
