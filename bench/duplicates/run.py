@@ -3,8 +3,7 @@
 Run: `python -m bench.duplicates.run [--runs 3] [--data DIR] [--peers DIR] [--sizes small]`.
 Peers live in an environment of their own, made here when it is missing; they are never dependencies
 of ours. Everybody runs at the default threshold, in a process of its own, on one thread. The table
-is written into `docs/benchmarks.md` between its marks when all sets were measured; `--sets` prints
-the rows of some.
+is written into `docs/benchmarks.md` between its marks; with `--sets`, the others' rows stay.
 """
 
 import argparse
@@ -37,6 +36,8 @@ from tasks.fingerprint.perceptual.documents import decoded
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ["imagehash", "imagededup", "pdqhash", "czkawka", "rensa", "datasketch"]
+KEPT = ROOT / "build" / "duplicates.json"
+"""Rows of the last run of each set, so that sets can be measured one by one."""
 REPORT = ROOT / "docs" / "benchmarks.md"
 BEGIN = "<!-- near-duplicate figures: written by `make bench-duplicates`, do not edit -->"
 END = "<!-- end of near-duplicate figures -->"
@@ -51,14 +52,12 @@ _ALONE = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
 
 
 _HOW = (
-    "Medians of {runs} runs (the largest texts, documents and B6 once), everybody on one thread of"
-    " one machine, CPU seconds. F1 by the labels alone, and with the pairs that the labels leave"
-    " out though they are one picture saved twice, or share 0.7 of their runs of words"
-    " (`bench/duplicates/truth.py`). Peers by pairs or by connected components, whichever is better"
-    " for them. The last column is our CPU as a share of theirs."
+    "Medians of the runs told, everybody on one thread of one machine, CPU seconds. F1 by the"
+    " labels alone, and with the pairs that the labels leave out though they are one picture saved"
+    " twice, or share 0.7 of their runs of words (`bench/duplicates/truth.py`). Peers by pairs or"
+    " by connected components, whichever is better for them. The last column is our CPU as a share of"
+    " theirs."
 )
-
-
 _HEADER = (
     "| set | who | precision | recall | F1, labels | F1, completed | CPU s | ours / theirs |",
     "|---|---|---:|---:|---:|---:|---:|---:|",
@@ -146,7 +145,7 @@ def _best(result: Result, truth: Pairs, equal: Pairs) -> Score:
     return max(scores, key=lambda one: one.f1)
 
 
-def _rows(collection: Collection, results: dict[str, Result]) -> list[str]:
+def _rows(collection: Collection, results: dict[str, Result], runs: int) -> list[str]:
     completed = set(collection.truth)
     unlabeled = set().union(*(result.pairs for result in results.values()))
     unlabeled -= collection.truth | collection.equal
@@ -158,7 +157,10 @@ def _rows(collection: Collection, results: dict[str, Result]) -> list[str]:
     count = len(collection.truth - collection.equal)
     more = len(completed) - len(collection.truth)
     words = f"{len(collection.paths):,} files, {count:,} pairs"
-    title = f"{collection.title} ({words}{f' and {more} unlabeled' if more else ''})"
+    if more:
+        words = f"{words} and {more} unlabeled"
+    runs = collection.runs or runs
+    title = f"{collection.title} ({words}; {runs} run{'s' if runs > 1 else ''})"
     lines: list[str] = []
     yardstick = statistics.median(results["ours"].cpu_s)
     for name, result in results.items():
@@ -297,21 +299,22 @@ def main() -> None:
     arguments = parser.parse_args()
     python = None if arguments.no_peers else peer_python(arguments.peers.absolute())
     sizes = SIZES[arguments.sizes]
-    lines = [_HOW.format(runs=arguments.runs), "", *_HEADER]
+    kept: dict[str, list[str]] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name, made in SETS.items():
         if name not in arguments.sets or (name == "many-texts" and len(sizes["texts"]) == 1):
             continue
         with tempfile.TemporaryDirectory() as scratch:
             each = made(arguments.data, Path(scratch), sizes)
             peers = python if each.kind in {"images", "texts"} else None
-            rows = _rows(each, _measured(each, peers, arguments.runs))
-        print("\n".join(rows), flush=True)
-        lines += rows
+            kept[name] = _rows(each, _measured(each, peers, arguments.runs), arguments.runs)
+        print("\n".join(kept[name]), flush=True)
     if "scale" in arguments.sets:
-        lines += ["", *_scaled(sizes, arguments.data)]
-        print("\n".join(lines[-6:]))
-    if set(arguments.sets) == {*SETS, "scale"}:
-        _written(lines, arguments.report)
+        kept["scale"] = ["", *_scaled(sizes, arguments.data)]
+        print("\n".join(kept["scale"]))
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps(kept, indent=1))
+    rows = [row for name in (*SETS, "scale") for row in kept.get(name, [])]
+    _written([_HOW, "", *_HEADER, *rows], arguments.report)
 
 
 if __name__ == "__main__":
