@@ -55,8 +55,8 @@ _HOW = (
     "Medians of the runs told, everybody on one thread of one machine, CPU seconds. F1 by the"
     " labels alone, and with the pairs that the labels leave out though they are one picture saved"
     " twice, or share 0.7 of their runs of words (`bench/duplicates/truth.py`). Peers by pairs or"
-    " by connected components, whichever is better for them. The last column is our CPU as a share of"
-    " theirs."
+    " by connected components, whichever is better for them. The last column is our CPU as a share"
+    " of theirs."
 )
 _HEADER = (
     "| set | who | precision | recall | F1, labels | F1, completed | CPU s | ours / theirs |",
