@@ -5,10 +5,12 @@ from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
 from cli.following import followed
 from cli.organize import MODES, Json
-from cli.output import emit_json, err, fail, out, rows_table, size
+from cli.output import emit_json, err, fail, out, size
 from cli.session import Session, open_session
 from models.domain.duplicates import keep_rules_from
 from models.domain.errors import FileOrganizerError, InvalidError
@@ -19,36 +21,36 @@ from storage.opening import canonical_url
 from tasks.categorize.taxonomy import load_taxonomy
 
 HEADER = (
-    "policy",
-    "frees",
-    "groups",
-    "files go",
-    "bytes go",
-    "to the trash",
-    "folders",
-    "renamed",
-    "gives way",
-    "refused",
-    "unsure",
-    "alike",
-    "risk",
+    *("", "frees", "groups", "files go", "bytes go", "trash", "renamed", "aside", "refused"),
+    *("unsure", "alike", "risk"),
 )
 
 
-def _row(estimate: Estimate) -> list[str]:
+def _row(number: int, estimate: Estimate) -> list[str]:
     risk = estimate.risk
     counts = (risk.renamed, risk.displacements, risk.refusals, risk.unsure, risk.lookalikes)
     return [
-        estimate.policy.name,
+        str(number),
         size(estimate.bytes_freed),
         f"{estimate.groups_touched:,}",
         f"{estimate.files_moved:,}",
         size(estimate.bytes_moved),
         f"{estimate.files_trashed:,}",
-        f"{estimate.folders:,}",
         *(f"{count:,}" for count in counts),
-        f"{100 * risk.ratio:.1f} %",
+        f"{100 * risk.ratio:.0f} %",
     ]
+
+
+def _show(estimates: Sequence[Estimate]) -> None:
+    """Print the policies by number, and their figures, which fit into 80 columns."""
+    for number, each in enumerate(estimates, 1):
+        out.print(f"{number:>2}  {escape(each.policy.name)}", highlight=False)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in HEADER:
+        table.add_column(name, justify="right")
+    for number, each in enumerate(estimates, 1):
+        table.add_row(*_row(number, each))
+    out.print(table)
 
 
 def _indexed(session: Session, source: str, *, as_json: bool) -> str:
@@ -151,7 +153,7 @@ def whatif(
     if as_json:
         emit_json(_document(estimates))
         return
-    out.print(rows_table("what if", HEADER, [_row(each) for each in estimates]))
+    _show(estimates)
     err.print(
         "`alike` are looked for by `fileorganizer duplicates --near`; no rule ever removes them"
     )

@@ -13,6 +13,9 @@ from models.domain.plans import PlanTotals
 MOST_POLICIES = 64
 """Policies compared at once: each is planned in full, and nobody reads a longer table."""
 
+_FOLDERS = (KeepRule.PROTECTED, KeepRule.PREFERRED)
+"""Rules that all policies have in common, and no name needs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -30,7 +33,8 @@ class Policy:
     @property
     def name(self) -> str:
         """The policy in a few words."""
-        rules = ",".join(str(rule) for rule in self.options.keep_rules)
+        named = [str(rule) for rule in self.options.keep_rules if rule not in _FOLDERS]
+        rules = f"keeps {', '.join(named)}"
         parts = [self.options.template or self.options.mode, str(self.options.on_duplicate), rules]
         return " · ".join([*parts, *([f"≥{self.similarity:g}"] if self.similarity < 1 else [])])
 
