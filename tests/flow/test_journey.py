@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -101,11 +101,22 @@ def test_organize_conserves_every_byte_and_undo_restores_the_tree(
 
 def test_trashed_duplicates_are_conserved_and_come_back(command: Command, collection: Path, before):
     contents = sorted(sha for sha, _ in before.values())
-    done = command("organize", str(collection), "--on-duplicate", "trash", "--yes")
+    weighed = command("whatif", str(collection), "--on-duplicate", "trash", "--keep", "newest")
+    (policy,) = weighed["policies"]
+    done = command(
+        *("organize", str(collection), "--on-duplicate", "trash", "--keep", "newest", "--yes")
+    )
+    assert done["plan"]["totals"] == policy["totals"]
+    assert done["result"]["files_moved"] == policy["files_moved"]
+    assert done["result"]["bytes_moved"] == policy["bytes_moved"]
+    facts = facts_of(collection)
+    size = {sha: (collection / key).stat().st_size for key, (sha, _) in facts.items()}
+    live = Counter(sha for sha, _ in facts.values())
+    gone = Counter(contents) - live
+    assert sum(size[sha] * n for sha, n in gone.items()) == policy["bytes_freed"] > 0
     assert done["plan"]["totals"]["trashes"] > 100
-    live = sorted(sha for sha, _ in facts_of(collection).values())
-    assert sorted(set(live)) == sorted(set(contents))
-    assert len(live) == len(contents) - done["plan"]["totals"]["trashes"]
+    assert set(live) == set(contents)
+    assert live.total() == len(contents) - done["plan"]["totals"]["trashes"]
     assert contents_of(collection) == contents
     command("undo", done["job"]["id"])
     assert facts_of(collection) == before
@@ -120,5 +131,6 @@ def test_the_warehouse_counts_what_the_ledger_counts(command: Command, collectio
         f"WHERE run_id = '{job['id']}' GROUP BY state",
     )["rows"]
     assert {row["state"]: row["n"] for row in rows} == counted
+    assert command("warehouse", "check") == {"is_sound": True, "findings": []}
     command("undo", job["id"])
     assert facts_of(collection) == before
