@@ -41,7 +41,7 @@ format: $(STAMP)  ## format and mend what can be mended by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)  ## measure B1-B4, B8-B10, B12, B13 and write docs/benchmarks.md
+bench: $(STAMP)  ## measure B1-B5, B8-B10, B12-B14 and write docs/benchmarks.md
 	$(BIN)/python -m bench.run
 
 bench-duplicates: $(STAMP)  ## near-duplicates beside their peers (installed apart): precision, recall, F1

@@ -25,11 +25,13 @@ MODULES = {
     "B2": "b02_duplicates",
     "B3": "b03_orchestration",
     "B4": "b04_reindex",
+    "B5": "b05_pictures",
     "B8": "b08_catalog",
     "B9": "b09_group_by",
     "B10": "b10_scale",
     "B12": "b12_latency",
     "B13": "b13_move",
+    "B14": "b14_collection",
 }
 RESULTS = "results"
 LIMIT_S = 4 * 3600

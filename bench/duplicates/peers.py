@@ -1,6 +1,6 @@
 """What peers find, run in their own environment: `python peers.py JOB.json` prints JSON.
 
-JOB: `{"kind": "images" or "texts", "paths": [paths]}`. Every peer is used as its documentation
+JOB: `{"kind": "images" or "texts", "paths": [paths]}`, and perhaps `"only": [peers]`. Every peer is used as its documentation
 shows, at the threshold it recommends: imagehash and imagededup at 10 of 64 bits (imagededup's
 default), czkawka at 15 (its README), PDQ at 31 of 256 (its paper), MinHashes of 128 values at a
 Jaccard index of 0.7. Imports are not counted.
@@ -180,6 +180,8 @@ def main():
     job = json.loads(Path(sys.argv[1]).read_text())
     answer = {}
     for peer in PEERS.get(job["kind"], []):
+        if peer.__name__ not in job.get("only", [peer.__name__]):
+            continue
         try:
             for module in IMPORTS[peer.__name__]:
                 importlib.import_module(module)

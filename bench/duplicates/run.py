@@ -102,7 +102,7 @@ def peer_python(folder: Path) -> Path:
     return python
 
 
-def _asked(command: list[str | Path], job: dict[str, Any] | None = None) -> Any:
+def asked(command: list[str | Path], job: dict[str, Any] | None = None) -> Any:
     """Return the JSON that a script prints last; its home is empty, so that no cache helps it."""
     with tempfile.TemporaryDirectory() as home:
         if job is not None:
@@ -121,13 +121,13 @@ def _measured(collection: Collection, python: Path | None, runs: int) -> dict[st
     job = {"kind": collection.kind, "paths": [str(path) for path in collection.paths]}
     results: dict[str, Result] = {"ours": Result()}
     for _ in range(collection.runs or runs):
-        found = _asked([sys.executable, "-m", "bench.duplicates.ours"], job)
+        found = asked([sys.executable, "-m", "bench.duplicates.ours"], job)
         results["ours"].groups = results["ours"].pairs = within(found["groups"])
         results["ours"].cpu_s.append(found["sign_cpu_s"] + found["search_cpu_s"])
         results["ours"].note = found["note"]
         if python is None:
             continue
-        answers = _asked([python, ROOT / "bench" / "duplicates" / "peers.py"], job)
+        answers = asked([python, ROOT / "bench" / "duplicates" / "peers.py"], job)
         for peer, answer in answers.items():
             result = results.setdefault(peer, Result())
             if "missing" in answer:
@@ -255,14 +255,14 @@ def _scaled(sizes: dict[str, Any], data: Path) -> list[str]:
     command = [sys.executable, "-m", "bench.duplicates.scale"]
     lines = ["| figure | seen | goal |", "|---|---|---|"]
     for count, goal in zip(sizes["hashes"], ("60 s, 2 GB", "150 s"), strict=False):
-        found = _asked([*command, "hashes", str(count), data / "inbox"])
+        found = asked([*command, "hashes", str(count), data / "inbox"])
         lines.append(
             f"| B6: pairs within 7 bits of {count:,} hashes, {found['real']} of real pictures |"
             f" recall {found['recall']:.4f}, {found['cpu_s']:.1f} CPU s, {found['wall_s']:.1f} s by"
             f" the clock, {found['peak_mb']:,.0f} MB | recall 1.0, {goal} |"
         )
     count = sizes["views"]
-    small, large = (_asked([*command, "views", str(number)]) for number in (count // 3, count))
+    small, large = (asked([*command, "views", str(number)]) for number in (count // 3, count))
     slope_kb = 1000 * (large["peak_mb"] - small["peak_mb"]) / (large["count"] - small["count"])
     million = large["peak_mb"] + slope_kb * (1_000_000 - count) / 1000
     lines.append(
