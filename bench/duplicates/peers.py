@@ -1,9 +1,9 @@
 """What peers find, run in their own environment: `python peers.py JOB.json` prints JSON.
 
-JOB: `{"kind": "images" or "texts", "paths": [paths]}`, and perhaps `"only": [peers]`. Every peer is used as its documentation
-shows, at the threshold it recommends: imagehash and imagededup at 10 of 64 bits (imagededup's
-default), czkawka at 15 (its README), PDQ at 31 of 256 (its paper), MinHashes of 128 values at a
-Jaccard index of 0.7. Imports are not counted.
+JOB: `{"kind": "images" or "texts", "paths": [paths]}`, and perhaps `"only": [peers]`. Every peer is
+used as its documentation shows, at the threshold it recommends: imagehash and imagededup at 10 of
+64 bits (imagededup's default), czkawka at 15 (its README), PDQ at 31 of 256 (its paper), MinHashes
+of 128 values at a Jaccard index of 0.7. Imports are not counted.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202 - a script for an environment whose libraries have no types
