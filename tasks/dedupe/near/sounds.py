@@ -17,8 +17,8 @@ have about 0 (0.06 the highest of 380 pairs), copies at 32 kbit/s 0.74 and more.
 use 0.3 for three seconds; whole recordings allow a stricter one."""
 SAMPLED_CODES = 512
 """Codes of a recording that are looked up: the smallest after mixing, so two copies choose the same
-(a bottom-k sketch, Broder 1997). Of 25 tunes in 8 forms, AAC and Opus at 32 to 48 kbit/s among them,
-13 % of the pairs were lost with 128, 2 % with 256, none with 512."""
+(a bottom-k sketch, Broder 1997). Of 25 tunes in 8 forms, AAC and Opus at 32 to 48 kbit/s among
+them, 13 % of the pairs were lost with 128, 2 % with 256, none with 512."""
 _LOOKED_UP = 256
 """Of them, those that the fewest recordings have: what noise and hum share tells nothing."""
 _SHORTEST_OVERLAP = 0.5
