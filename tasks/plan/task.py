@@ -1,8 +1,6 @@
 """Prefect edge of planning: what lies at the destination, and the plan itself."""
 
 import os
-import uuid
-from datetime import UTC, datetime
 
 import pyarrow as pa
 from prefect import task
@@ -10,7 +8,6 @@ from prefect import task
 from models.domain.fingerprint import Fingerprint
 from models.domain.jobs import Job
 from models.domain.placing import namespace_of
-from models.domain.plans import Plan
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from storage.opening import open_store
@@ -24,13 +21,11 @@ from tasks.plan.destination import (
     target_of,
     with_known_contents,
 )
+from tasks.plan.freezing import freeze_plan
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.files import CATEGORY_COLUMNS, texts
 from warehouse.store.parts import open_lake
-
-_PLANS = uuid.UUID("8f2b4b52-6f0e-4f0b-9c0e-1f6f4d1d7a10")
-"""Namespace of plan ids: one job and one plan hash give one id, however often it is planned."""
 
 
 def _threads(settings: Settings) -> int:
@@ -130,22 +125,8 @@ def make_plan(  # noqa: PLR0917 - the tables a plan is made from, in the order t
         blocked=(*blocked, *(key.rstrip("/") for key in passed_over)),
     )
     moves = _with_displaced(moves, store, threads=_threads(settings))
-    ref = lake.write_part(moves, uri=f"runs/{job_id}/plan/moves.parquet", table_name="moves")
-    digest = core.plan_hash(ref.sha256, job.source_url, job.destination_url, job.options)
-    plan = Plan(
-        id=str(uuid.uuid5(_PLANS, f"{job_id}/{digest}")),
-        job_id=job_id,
-        source_url=job.source_url,
-        destination_url=job.destination_url,
-        options=job.options,
-        totals=core.totals_of(moves, files, groups, problems=problems.rows),
-        moves=ref,
-        plan_hash=digest,
-        created_at=datetime.now(UTC),
-    )
-    with open_ledger(settings) as ledger:
-        ledger.save_plan(plan)
-    return plan.id
+    totals = core.totals_of(moves, files, groups, problems=problems.rows)
+    return freeze_plan(job, moves, totals, lake=lake, settings=settings)
 
 
 def _with_displaced(moves: pa.Table, store: Store, *, threads: int) -> pa.Table:
