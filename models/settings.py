@@ -41,6 +41,18 @@ class Settings(BaseSettings):
         default=None, description="A Prefect server of yours, `http://host:4200/api`."
     )
     prefect_port: int = Field(default=4200, ge=0, le=65535, description="Port of the embedded one.")
+    api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(
+        default=8000, ge=0, le=65535, description="Port of the API; 0 is a free one, kept."
+    )
+    api_connections: int = Field(
+        default=16, ge=1, description="Connections to Postgres of one API process."
+    )
+    token_keys: SecretStr | None = Field(
+        default=None,
+        description="Ed25519 private keys in PEM that sign access tokens, the newest last; "
+        "`<home>/keys/tokens.pem`, made at first start, when unset.",
+    )
     s3_endpoint_url: str | None = Field(
         default=None, description="S3-compatible endpoint; AWS when unset."
     )

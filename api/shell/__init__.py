@@ -1,0 +1,1 @@
+"""What every room of the API stands on: transactions, principals, problems, pages."""
