@@ -11,9 +11,18 @@ from models.domain.errors import MissingError
 from models.domain.manifest import ContentHash, ListingProblem, ManifestRow
 from storage.folders import Folders
 from storage.hashing import hash_stream
-from storage.keys import check_folder, check_key, check_writable, printable, split_key
+from storage.intake import Intake
+from storage.keys import (
+    check_folder,
+    check_key,
+    check_mark,
+    check_writable,
+    printable,
+    split_key,
+)
 from storage.listing import Stretch, Walk, row_of, version_of
 from storage.local_folders import FolderCare
+from storage.local_intake import LocalIntake
 from storage.local_names import NameRules
 from storage.marks import Marks
 from storage.os_errors import translated
@@ -199,6 +208,16 @@ class LocalStore(Store):
             )
         except OSError as error:
             raise translated(error, key) from error
+
+    def take_in(self, key: str, *, mark: str) -> Intake:
+        """Begin a file of bytes from outside; see `Store.take_in`."""
+        return LocalIntake(
+            check_writable(key),
+            mark=check_mark(mark),
+            folders=self._folders,
+            marks=self._marks,
+            syscalls=self._syscalls,
+        )
 
     def settle(self, mark: str, key: str) -> None:
         """Drop an ownership mark; see `Store.settle`."""

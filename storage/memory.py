@@ -21,6 +21,7 @@ from models.domain.manifest import ContentHash, ListingProblem, ManifestRow
 from models.domain.paths import fold
 from storage.copying import planned_blocks, planned_row
 from storage.hashing import hash_stream
+from storage.intake import Intake, now_ns
 from storage.keys import check_folder, check_key, check_mark, check_writable, is_reserved, printable
 from storage.store import ExpectedContent, FolderFacts, Store
 
@@ -212,6 +213,33 @@ class MemoryStore(Store):
             self._files[path] = file
             return facts.version
 
+    def take_in(self, key: str, *, mark: str) -> Intake:
+        """Begin a file of bytes from outside; see `Store.take_in`."""
+        check_mark(mark)
+        return _MemoryIntake(self, check_writable(key))
+
+    def put(self, key: str, data: bytes) -> _Facts:
+        """Write a new file.
+
+        Raises:
+            ExistsError: the key is taken.
+        """
+        with _LOCK:
+            path = self._path(key)
+            if path in self._files:
+                raise ExistsError(f"{printable(key)!r} is taken")
+            file: Any = MemoryFile(self._memory, path, data)
+            facts = _Facts(
+                key=key,
+                number=next(_COUNTER),
+                change=next(_COUNTER),
+                modified_ns=now_ns(),
+                seen_at=file.modified,
+            )
+            _FACTS[file] = facts
+            self._files[path] = file
+            return facts
+
     def _published(self, key: str, mark: str) -> str | None:
         """Return the version when this mark published the file before, None when it is free.
 
@@ -305,6 +333,26 @@ class MemoryStore(Store):
 
     def tidy(self) -> None:
         """Do nothing: there is nothing of ours."""
+
+
+class _MemoryIntake(Intake):
+    """One file on its way into memory."""
+
+    def __init__(self, store: MemoryStore, key: str) -> None:
+        super().__init__()
+        self._store = store
+        self._key = key
+        self._data = bytearray()
+
+    def _put(self, block: memoryview) -> None:
+        self._data += block
+
+    def _finish(self) -> tuple[str, int]:
+        facts = self._store.put(self._key, bytes(self._data))
+        return facts.version, facts.modified_ns
+
+    def _remove(self) -> None:
+        self._data.clear()
 
 
 def _row(facts: _Facts, file: Any) -> ManifestRow:

@@ -9,8 +9,10 @@ from typing import Any, BinaryIO, cast
 from models.domain.errors import BrokenError, InvalidError, StaleError
 from models.domain.manifest import ContentHash, ListingProblem, ManifestRow
 from storage.hashing import Readable, hash_stream
+from storage.intake import Intake
 from storage.keys import check_folder, check_key, check_mark, check_writable, is_reserved, printable
 from storage.s3_calls import PreconditionError, S3Calls, etag_of
+from storage.s3_intake import S3Intake
 from storage.s3_reader import ObjectReader
 from storage.s3_writing import METADATA_MODE, METADATA_TIME, SMALL_BYTES, Uploads
 from storage.store import ExpectedContent, FolderFacts, RenameUnsupportedError, Store
@@ -204,6 +206,11 @@ class S3Store(Store):
             modified_ns=modified_ns,
             copy_from=copy_from,
         )
+
+    def take_in(self, key: str, *, mark: str) -> Intake:
+        """Begin an object of bytes from outside; see `Store.take_in`."""
+        name = self.name_of(check_writable(key))
+        return S3Intake(name, mark=check_mark(mark), uploads=self._uploads)
 
     def settle(self, mark: str, key: str) -> None:
         """Drop what tracks an upload; the mark itself stays in the metadata and harms nobody."""

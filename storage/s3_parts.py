@@ -4,7 +4,7 @@ import base64
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,48 @@ class PartUploads:
         self._call("delete_object", note)
         return etag_of(published)
 
+    def begin(self, name: str, *, mark: str, facts: Mapping[str, Any]) -> "PartUpload":
+        """Begin an object of unknown size under a free name; its note is written first."""
+        note = self._note(mark)
+        self._write_note(note, {"name": name, "others": self._unfinished(name)})
+        upload_id = str(self._call("create_multipart_upload", name, **facts)["UploadId"])
+        self._write_note(note, {"name": name, "upload_id": upload_id})
+        return PartUpload(self, name, upload_id, note)
+
+    def send(self, name: str, upload_id: str, number: int, body: bytes) -> str:
+        """Send one part and return its ETag."""
+        reply = self._call(
+            "upload_part",
+            name,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=body,
+            ContentMD5=md5_header(body),
+        )
+        return etag_of(reply)
+
+    def complete(self, upload: "PartUpload", etags: Sequence[str], *, is_exclusive: bool) -> str:
+        """Publish an object of parts and return its ETag."""
+        parts = [
+            {"PartNumber": number, "ETag": f'"{etag}"'}
+            for number, etag in enumerate(etags, start=1)
+        ]
+        condition = {"IfNoneMatch": "*"} if is_exclusive else {}
+        reply = self._call(
+            "complete_multipart_upload",
+            upload.name,
+            UploadId=upload.upload_id,
+            MultipartUpload={"Parts": parts},
+            **condition,
+        )
+        self._call("delete_object", upload.note)
+        return etag_of(reply)
+
+    def abort(self, upload: "PartUpload") -> None:
+        """End an upload without an object."""
+        self._abort(upload.name, upload.upload_id)
+        self._call("delete_object", upload.note)
+
     def _parts(self, new: NewObject, upload_id: str) -> Iterator[Mapping[str, Any]]:
         """Yield what completing needs to know of each part."""
         send = self._sent if new.copy_from is None else self._copied
@@ -102,21 +144,10 @@ class PartUploads:
             waiting += block
             while len(waiting) >= part_bytes:
                 number += 1
-                yield self._send(new, upload_id, number, bytes(waiting[:part_bytes]))
+                yield self.send(new.name, upload_id, number, bytes(waiting[:part_bytes]))
                 del waiting[:part_bytes]
         if waiting:
-            yield self._send(new, upload_id, number + 1, bytes(waiting))
-
-    def _send(self, new: NewObject, upload_id: str, number: int, body: bytes) -> str:
-        reply = self._call(
-            "upload_part",
-            new.name,
-            UploadId=upload_id,
-            PartNumber=number,
-            Body=body,
-            ContentMD5=md5_header(body),
-        )
-        return etag_of(reply)
+            yield self.send(new.name, upload_id, number + 1, bytes(waiting))
 
     def _copied(self, new: NewObject, upload_id: str) -> Iterator[str]:
         bucket, name = new.copy_from or ("", "")
@@ -176,3 +207,32 @@ class PartUploads:
         reply = self._calls.call("list_multipart_uploads", Bucket=self._bucket, Prefix=name)
         uploads = reply.get("Uploads", ())
         return [str(upload["UploadId"]) for upload in uploads if upload["Key"] == name]
+
+
+class PartUpload:
+    """An object on its way, part by part."""
+
+    def __init__(self, uploads: PartUploads, name: str, upload_id: str, note: str) -> None:
+        self._uploads = uploads
+        self.name = name
+        self.upload_id = upload_id
+        self.note = note
+        self._etags: list[str] = []
+
+    @property
+    def count(self) -> int:
+        """Parts sent so far."""
+        return len(self._etags)
+
+    def send(self, body: bytes) -> None:
+        """Send the next part."""
+        etag = self._uploads.send(self.name, self.upload_id, self.count + 1, body)
+        self._etags.append(etag)
+
+    def complete(self, *, is_exclusive: bool) -> str:
+        """Publish the object and return its ETag."""
+        return self._uploads.complete(self, self._etags, is_exclusive=is_exclusive)
+
+    def abort(self) -> None:
+        """End it without an object."""
+        self._uploads.abort(self)

@@ -8,7 +8,7 @@ from storage.copying import planned_blocks, planned_row
 from storage.hashing import hash_stream
 from storage.keys import printable
 from storage.s3_calls import NotImplementedByServerError, PreconditionError, S3Calls, etag_of
-from storage.s3_parts import NewObject, PartUploads, md5_header
+from storage.s3_parts import NewObject, PartUpload, PartUploads, md5_header
 from storage.s3_probe import ConditionalWrites
 from storage.s3_reader import ObjectReader
 from storage.store import ExpectedContent, Store
@@ -87,6 +87,38 @@ class Uploads:
             published = self._publish(new)
         self._verify(name, published, expected)
         return published
+
+    # Streams of unknown length (`storage.s3_intake`)
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether the server refuses to overwrite when asked to; found out once."""
+        return self.conditional_writes.is_supported()
+
+    def begin_parts(self, name: str, *, mark: str, modified_ns: int) -> PartUpload:
+        """Begin an object that comes in parts."""
+        return self._parts.begin(name, mark=mark, facts=_facts({}, mark, modified_ns, None))
+
+    def put_body(self, name: str, body: bytes, *, mark: str, modified_ns: int) -> str:
+        """Write a small object under a free name and return its ETag."""
+        condition = {"IfNoneMatch": "*"} if self.is_exclusive else {}
+        reply = self._call(
+            "put_object",
+            name,
+            Body=body,
+            ContentMD5=md5_header(body),
+            **condition,
+            **_facts({}, mark, modified_ns, None),
+        )
+        return etag_of(reply)
+
+    def published(self, name: str, mark: str) -> str | None:
+        """Return the ETag of what a mark published, None when the name is free.
+
+        Raises:
+            ExistsError: it is somebody else's.
+        """
+        return self._published(name, mark)
 
     def _headers(self, copy_from: tuple[str, str] | None) -> Mapping[str, Any]:
         if copy_from is None:

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol, Self
 
 from models.domain.errors import BrokenError, StaleError
 from models.domain.manifest import ContentHash, ListingProblem, ManifestRow
+from storage.intake import Intake
 from storage.keys import TRASH, check_folder, check_key, check_mark, printable
 
 
@@ -255,6 +256,20 @@ class Store(ABC):
             ForbiddenError: the storage does not let us write, or cannot without overwriting.
             BrokenError: the disk is full or fails; partial bytes are removed.
             BusyError: try again; also when another worker is at the same mark now.
+        """
+
+    @abstractmethod
+    def take_in(self, key: str, *, mark: str) -> Intake:
+        """Begin a file of bytes that arrive from outside; it appears at `key` when it is published.
+
+        Args:
+            key: what to write; folders on the way are made.
+            mark: name of this operation, unique; after a crash `abandon` removes what it left.
+
+        Raises:
+            UnsafePathError, InvalidError: the key or the mark is malformed.
+            MissingError: the root is gone.
+            BusyError: the storage does not answer.
         """
 
     @abstractmethod

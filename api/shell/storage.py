@@ -1,6 +1,7 @@
-"""Where uploaded bytes live: one managed root, a folder of it for each account."""
+"""Where uploaded bytes live: one storage, `tenants/<account>/<uuid>` in it."""
 
 from typing import Annotated, cast
+from uuid import UUID
 
 from fastapi import Depends, Request
 
@@ -16,7 +17,12 @@ def managed_url(settings: Settings) -> str:
 
 def account_root_url(settings: Settings, account_id: str) -> str:
     """Return the canonical URL of one account's managed root (`storage_roots.url`)."""
-    return f"{managed_url(settings)}/{account_id}"
+    return f"{managed_url(settings)}/{tenant_folder(account_id)}"
+
+
+def tenant_folder(account_id: str) -> str:
+    """Return the folder of one account in the storage for uploads; generated ids only."""
+    return f"tenants/{UUID(account_id)}"
 
 
 def _settings(request: Request) -> Settings:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from models.domain.errors import (
+    BrokenError,
+    BusyError,
     ConflictError,
     CorruptError,
     ExistsError,
@@ -395,6 +397,48 @@ def test_abandoning_leaves_nothing(world: World):
 
 
 @pytest.mark.scenario(17)
+@pytest.mark.parametrize("size_bytes", [0, 5, 1 << 20, BIG_BYTES])
+def test_a_stream_is_taken_in_and_hashed(world: World, size_bytes: int):
+    data = os.urandom(size_bytes)
+    with world.store.take_in("tenants/a/b", mark="in-0") as intake:
+        for start in range(0, size_bytes, 300_000):
+            intake.write(data[start : start + 300_000])
+        with pytest.raises(MissingError):
+            world.store.stat("tenants/a/b")
+        taken = intake.publish()
+    found = world.store.hash("tenants/a/b", expected_version=taken.version)
+    assert (found.md5, found.sha256) == (taken.md5, taken.sha256)
+    assert taken.sha256 == hashlib.sha256(data).hexdigest()
+    assert taken.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    row = world.store.stat("tenants/a/b")
+    assert (row.size_bytes, row.modified_ns) == (size_bytes, taken.modified_ns)
+    world.store.delete("tenants/a/b", version=taken.version)
+
+
+@pytest.mark.parametrize("size_bytes", [5, BIG_BYTES])
+def test_a_stream_that_ends_early_leaves_nothing(world: World, size_bytes: int):
+    with world.store.take_in("a/b", mark="in-0") as intake:
+        intake.write(os.urandom(size_bytes))
+    lost = world.store.take_in("a/c", mark="in-1")
+    lost.write(os.urandom(size_bytes))
+    world.store.abandon("in-1")  # what a crash would have left
+    world.store.tidy()
+    assert world.keys() == []
+    assert list(world.store.list_pages(STAGING)) == []
+    with pytest.raises((BusyError, BrokenError, MissingError, ExistsError)):
+        intake.write(b"more")
+
+
+def test_a_stream_overwrites_nobody(world: World):
+    world.put("a/b", b"first")
+    with world.store.take_in("a/b", mark="in-0") as intake:
+        intake.write(b"second")
+        with pytest.raises(ExistsError):
+            intake.publish()
+    with world.store.open("a/b") as stream:
+        assert stream.read() == b"first"
+
+
 def test_racing_for_one_key_has_one_winner(world: World):
     contents = {number: f"content {number}".encode() for number in range(6)}
     for number, data in contents.items():
