@@ -26,6 +26,7 @@ import models.tables
 from deploy.embedded.postgres import EmbeddedPostgres
 from models.domain.errors import BrokenError, BusyError, FileOrganizerError, InvalidError
 from models.tables.schema import COMPARISON, METADATA
+from models.tables.tenancy import protect
 
 SCRIPTS = Path(str(models.tables.__file__)).parent / "migrations"
 
@@ -48,7 +49,7 @@ SELECT c.relname || '.' || k.conname || ': ' || pg_get_constraintdef(k.oid)
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring a database to a revision, and make the coming months of analytics.
+    """Bring a database to a revision, keep tenants apart, make the coming months of analytics.
 
     Nothing happens where it is there already; two at once wait for each other.
 
@@ -68,6 +69,7 @@ def upgrade(url: str, revision: str = "head") -> None:
                 text("SELECT ensure_analytics_partitions(current_date, :months)"),
                 {"months": PARTITION_MONTHS},
             )
+            protect(connection)
 
 
 def downgrade(url: str, revision: str) -> None:

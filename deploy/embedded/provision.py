@@ -6,6 +6,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from models.tables.tenancy import TENANT_ROLE
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -35,7 +37,10 @@ def admin_connection(server: Server, database: str) -> "psycopg.Connection[Any]"
 
 
 def make_database(server: Server, *, role: str, database: str) -> None:
-    """Make the product's role and database when missing.
+    """Make the product's roles and database when missing.
+
+    One role owns the database; the other, which it may take on, is what tenants are (its policies
+    are made with the tables). Making roles takes a superuser.
 
     Args:
         server: The running server.
@@ -52,6 +57,10 @@ def make_database(server: Server, *, role: str, database: str) -> None:
             admin.execute(
                 sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(owner, secret)
             )
+        tenant = sql.Identifier(TENANT_ROLE)
+        if not _has(admin, "SELECT 1 FROM pg_roles WHERE rolname = %s", TENANT_ROLE):
+            admin.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(tenant))
+            admin.execute(sql.SQL("GRANT {} TO {}").format(tenant, owner))
         if not _has(admin, "SELECT 1 FROM pg_database WHERE datname = %s", database):
             admin.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
 
