@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import DefaultClause
 
 from models.tables.base import Base, table_of
-from models.tables.schema import PIPELINE, SPECIFIED
+from models.tables.schema import ACCOUNTS, PIPELINE, SPECIFIED
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tables.md"
 
@@ -26,8 +26,8 @@ columns have a default they also are "not null", unless null means something.
 What tables cannot say is kept by triggers: steps of a job's life (`legal_status_step`), the next
 duplicate in line when an original goes (`Promote_on_delete`, `Promote_on_trash`), counts and keeper
 of a group (`settle_group`), a journal that goes with its job (`delete_journal`), notifications
-(`notify_event`, `notify_outbox`). `ensure_analytics_partitions(first, months)` makes months of
-analytics; every upgrade makes the next thirteen.
+(`notify_event`, `notify_outbox`, `notify_mail`). `ensure_analytics_partitions(first, months)` makes
+months of analytics; every upgrade makes the next thirteen.
 """
 
 
@@ -37,6 +37,8 @@ def document() -> str:
     parts += [_table(row) for row in SPECIFIED]
     parts += ["\n## The pipeline's tables\n"]
     parts += [_table(row) for row in PIPELINE]
+    parts += ["\n## The tables of accounts\n"]
+    parts += [_table(row) for row in ACCOUNTS]
     return "".join(parts)
 
 

@@ -53,6 +53,26 @@ class Settings(BaseSettings):
         description="Ed25519 private keys in PEM that sign access tokens, the newest last; "
         "`<home>/keys/tokens.pem`, made at first start, when unset.",
     )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="Where people reach the product in a browser; links in mail begin with it.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server, `smtp://user:password@host:587` or `smtps://...`; without one, "
+        "mail is written to `<home>/mail`.",
+    )
+    mail_from: str = Field(
+        default="FileOrganizer <no-reply@localhost>", description="Sender of our mail."
+    )
+    password_memory_kib: int = Field(
+        default=65_536, ge=8_192, description="Memory of one password hash (Argon2id), KiB."
+    )
+    password_passes: int = Field(default=3, ge=1, description="Passes of one password hash.")
+    deletion_grace_days: int = Field(
+        default=14, ge=0, le=29, description="Days in which a deletion of an account is taken back."
+    )
+    export_days: int = Field(default=7, ge=1, description="Days for which an export is kept.")
     s3_endpoint_url: str | None = Field(
         default=None, description="S3-compatible endpoint; AWS when unset."
     )

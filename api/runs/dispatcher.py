@@ -1,4 +1,4 @@
-"""Hands jobs to Prefect: `python -m api.runs.dispatcher`.
+"""Hands jobs to Prefect, and mail to its server: `python -m api.runs.dispatcher`.
 
 Wakes when something is written to the outbox (LISTEN) and every few seconds anyway. Any number of
 dispatchers may run: each launch is taken by one of them, in one transaction with its result.
@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from api.mail.sender import mail_sender
 from api.runs.launcher import launch
 from api.runs.ports import Launcher
 from api.runs.repository import Claim, Outbox
@@ -164,10 +165,11 @@ class Dispatcher:
 
 
 async def serve(settings: Settings) -> None:
-    """Dispatch until SIGTERM or SIGINT.
+    """Dispatch jobs and send mail until SIGTERM or SIGINT.
 
     Raises:
         BusyError: no database is configured.
+        InvalidError: the SMTP URL makes no sense.
     """
     if settings.database_url is None:
         raise BusyError("no database: `fileorganizer up`, or set FILEORGANIZER_DATABASE_URL")
@@ -175,13 +177,15 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    database_url = settings.database_url.get_secret_value()
+    mail = mail_sender(settings, database_url)
     dispatcher = Dispatcher(
-        settings.database_url.get_secret_value(),
+        database_url,
         api_url=settings.prefect_api_url or f"http://127.0.0.1:{settings.prefect_port}/api",
         launcher=launch,
     )
     log.info("dispatcher.started")
-    await dispatcher.run(stop)
+    await asyncio.gather(dispatcher.run(stop), mail.run(stop))
     log.info("dispatcher.stopped")
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from api.mail.transport import transport_of
 from deploy.embedded import prefect_server, worker
 from deploy.embedded.addresses import Addresses, running_stack, sqlalchemy_url
 from deploy.embedded.leftovers import orphans
@@ -247,6 +248,15 @@ def _models(patient: Patient) -> Check:
     return Check("models", Health.OK, detail)
 
 
+def _mail(patient: Patient) -> Check:
+    """Where mail goes; what a wrong URL means is said without repeating it."""
+    transport = transport_of(patient.settings)
+    if patient.settings.smtp_url is None:
+        remedy = "Set FILEORGANIZER_SMTP_URL, or read the mail there."
+        return Check("mail", Health.WARN, f"no server; written to the {transport.name}", remedy)
+    return Check("mail", Health.OK, transport.name)
+
+
 CHECKS: dict[str, Callable[[Patient], Check]] = {
     "python": _python,
     "encoding": _encoding,
@@ -261,5 +271,6 @@ CHECKS: dict[str, Callable[[Patient], Check]] = {
     "worker": _worker,
     "deployments": _deployments,
     "models": _models,
+    "mail": _mail,
 }
 """Every check by its name; each returns one finding."""

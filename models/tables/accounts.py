@@ -71,7 +71,9 @@ class UserRow(Base):
     created_at: Mapped[datetime] = created()
     updated_at: Mapped[datetime] = updated()
     last_login_at: Mapped[datetime | None] = mapped_column(comment="When last signed in.")
-    deleted_at: Mapped[datetime | None] = mapped_column(comment="When erasure was asked for.")
+    deleted_at: Mapped[datetime | None] = mapped_column(
+        comment="When it was erased; the row stays, without anything personal."
+    )
 
 
 class SubscriptionRow(Base):

@@ -15,8 +15,22 @@ from models.tables.duplicates import (
 from models.tables.files import FileRow, FileTagRow
 from models.tables.jobs import JobEventRow, OrganizationJobRow, OrganizationPlanRow, OutboxEventRow
 from models.tables.journal import JournalFolderRow, OrganizationOperationRow
+from models.tables.keeping import (
+    AuditLogRow,
+    ConsentRow,
+    DeletionRequestRow,
+    ExportRow,
+    PreferencesRow,
+)
+from models.tables.mail import OutgoingMailRow
 from models.tables.roots import StorageRootRow
 from models.tables.search import ContentLabelRow, ContentTextRow, SearchDocumentRow
+from models.tables.sessions import (
+    AuthSessionRow,
+    MfaFactorRow,
+    OneTimeTokenRow,
+    RecoveryCodeRow,
+)
 
 METADATA: MetaData = Base.metadata
 
@@ -46,6 +60,20 @@ PIPELINE: tuple[type[Base], ...] = (
     SearchDocumentRow,
 )
 """The tables of the pipeline."""
+
+ACCOUNTS: tuple[type[Base], ...] = (
+    AuthSessionRow,
+    MfaFactorRow,
+    RecoveryCodeRow,
+    OneTimeTokenRow,
+    OutgoingMailRow,
+    AuditLogRow,
+    PreferencesRow,
+    ConsentRow,
+    ExportRow,
+    DeletionRequestRow,
+)
+"""The tables of accounts: signing in, mail, and what is kept about people."""
 
 _PARTITION_PREFIX = "analytics_events_"
 

@@ -1,9 +1,11 @@
-"""Statements that both doors to these tables need: the pipeline's ledger and the dispatcher."""
+"""Statements that both doors to these tables need: the pipeline's ledger and the API."""
 
 from typing import Any
 
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from models.domain.mails import Mail
 
 APPEND_EVENT: TextClause = text("""
 WITH job AS (
@@ -39,4 +41,27 @@ def launch_parameters(
         "deployment": deployment,
         "relaunches": relaunches,
         "relaunch_after": relaunch_after,
+    }
+
+
+ENQUEUE_MAIL: TextClause = text("""
+INSERT INTO outgoing_mails (id, user_id, recipient, template, context)
+VALUES (:id, :user_id, :recipient, :template, :context)
+ON CONFLICT (id) DO NOTHING RETURNING id
+""").bindparams(
+    bindparam("id", type_=UUID(as_uuid=False)),
+    bindparam("user_id", type_=UUID(as_uuid=False)),
+    bindparam("context", type_=JSONB()),
+)
+"""Put a mail into the outbox; one whose id is there stays as it is. Returns its id if it is new."""
+
+
+def mail_parameters(mail: Mail) -> dict[str, Any]:
+    """Return the parameters of `ENQUEUE_MAIL`."""
+    return {
+        "id": mail.id,
+        "user_id": mail.account_id,
+        "recipient": mail.recipient,
+        "template": mail.template,
+        "context": dict(mail.context),
     }

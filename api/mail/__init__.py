@@ -1,0 +1,1 @@
+"""Mail: what anybody puts into the outbox, rendered and sent by the dispatcher's process."""
