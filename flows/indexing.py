@@ -45,6 +45,7 @@ def index_root(run: JobRun, root_id: str, *, sign: Sequence[str] = ()) -> Indexe
     run.progress("listing", 0, 1, span=(0.0, LISTED))
     listed = list_manifest(job_id, root_id)
     total = listed.manifest.rows
+    run.require_room(total)
     known = total - listed.changed.rows
     run.safe_point()
 

@@ -39,3 +39,19 @@ def require(snapshot: Mapping[str, Any] | None, feature: Feature) -> None:
         plan = str((snapshot or {}).get("plan") or "this")
         words = feature.value.replace("_", " ")
         raise ForbiddenError(f"the {plan} plan does not include {words}; exact ones are found")
+
+
+def require_files(snapshot: Mapping[str, Any] | None, files: int) -> None:
+    """Refuse more files than one job of the plan may have.
+
+    Raises:
+        ForbiddenError: there are more; the text says what to do.
+    """
+    limits = (snapshot or {}).get("limits")
+    allowed = limits.get("files_per_job") if isinstance(limits, Mapping) else None
+    if isinstance(allowed, int) and files > allowed:
+        plan = str((snapshot or {}).get("plan") or "this")
+        raise ForbiddenError(
+            f"the source has {files:,} files and the {plan} plan allows {allowed:,} files a job: "
+            "choose a smaller folder, or upgrade"
+        )

@@ -24,7 +24,7 @@ def job_view(job: Job) -> dict[str, Any]:
     return {
         "id": job.id,
         "kind": job.kind.value,
-        "status": job.status.value,
+        "status": shown_status(job),
         "progress": percent(job),
         "phase": job.phase,
         "files_total": job.files_total,
@@ -45,6 +45,17 @@ def job_view(job: Job) -> dict[str, Any]:
         "completed_at": _iso(job.completed_at),
         "estimated_completion": _iso(estimated_completion(job)),
     }
+
+
+PAUSED = "paused"
+"""How a pending job that was asked to rest is shown; the rows know it by `paused_at`."""
+
+
+def shown_status(job: Job) -> str:
+    """Return the status as readers see it: a job that rests is `paused`."""
+    if job.paused_at is not None and job.status is JobStatus.PENDING:
+        return PAUSED
+    return job.status.value
 
 
 def percent(job: Job) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from models.domain.duplicates import DEFAULT_KEEP_RULES, KeepRule
 from models.domain.errors import ConflictError
 from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
+from models.domain.rules import Rule
 
 
 class JobKind(StrEnum):
@@ -131,6 +132,13 @@ class OrganizeOptions:
     removal: RemovalOptions | None = None
     """Which duplicates are removed, instead of anything organized."""
 
+    rules: tuple[Rule, ...] = ()
+    """The account's own rules as they were when the job was asked for; they go before the mode."""
+    create_backup: bool = False
+    """Keep what an undo needs (manifest, journal and trash) as long as the account's plan says."""
+    apply_icons: bool = False
+    """Give organized folders an icon and a color in the catalog."""
+
     @property
     def what(self) -> str:
         """What a job with these options is for, in words without names of files or folders."""
@@ -184,5 +192,13 @@ class Job:
     `started_at`; rates are counted from here."""
     running_from_ratio: float = 0.0
     """Share that was done by then."""
+    preview_id: str | None = None
+    """The plan that was shown before the job was asked for."""
+    schedule_id: str | None = None
+    """The schedule that made it."""
+    submitted_at: datetime | None = None
+    """When it was asked for; None while it is a preview only."""
+    paused_at: datetime | None = None
+    """When somebody asked it to rest; None once it may go on."""
     entitlement_snapshot: dict[str, Any] | None = None
     """What the account was entitled to when it asked; None where nobody sells anything."""

@@ -1,7 +1,7 @@
 """One job's template applied to files and projects: where each belongs, and whether it is there."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from models.domain.facts import columns_of, date_used, field_values
@@ -16,8 +16,9 @@ from models.domain.placing import (
     project_values,
     root_name,
 )
+from models.domain.ruling import Ruled, Ruling
 from models.domain.targets import Target
-from models.domain.templates import Place, template_of
+from models.domain.templates import Place, Template, template_of
 from models.domain.units import Unit
 
 
@@ -29,11 +30,15 @@ class Placed:
         place: folder, name and tail.
         is_here: whether it lies there already.
         values: the template's values; kept only where the place must be made again (counters).
+        why: which of the account's rules decided, in words; None when the mode did.
+        stays: whether that rule lets it stay where it is.
     """
 
     place: Place
     is_here: bool
     values: Mapping[str, str | None] | None = None
+    why: str | None = None
+    stays: bool = False
 
 
 class Placer:
@@ -63,7 +68,14 @@ class Placer:
         self.source_name = root_name(source_url)
         self.is_counted = "counter" in self.template.fields
         self.keeps_names = len(name := self.template.name) == 1 and name[0].field == "stem"
-        self.columns = sorted({*columns_of(self.template.fields), *columns_of(frozenset({"date"}))})
+        self._ruling = Ruling(options.rules)
+        self.columns = sorted(
+            {
+                *columns_of(self.template.fields),
+                *columns_of(frozenset({"date"})),
+                *self._ruling.columns,
+            }
+        )
 
     def file(self, row: Mapping[str, Any]) -> Placed:
         """Return where one file belongs, which stands for its companions.
@@ -71,6 +83,24 @@ class Placer:
         Args:
             row: the columns of `columns`.
         """
+        if self._ruling.is_empty:
+            return self._by_mode(row)
+        ruled = self._ruling.of(row)
+        if ruled.template is not None:
+            return self._by_rule(ruled, ruled.template)
+        placed = self._by_mode(ruled.row)
+        return replace(placed, why=ruled.why, stays=ruled.stays)
+
+    def _by_rule(self, ruled: Ruled, template: Template) -> Placed:
+        values = field_values(ruled.row, template.fields)
+        place = place_of(template, values)
+        address = self.namespace.address(ruled.row["key"])
+        is_here = address is not None and is_in_place(
+            template, values, address, place, self._folder_key
+        )
+        return Placed(place, is_here, why=ruled.why)
+
+    def _by_mode(self, row: Mapping[str, Any]) -> Placed:
         values = field_values(row, self.template.fields)
         place = place_of(self.template, values)
         address = self.namespace.address(row["key"])
@@ -88,7 +118,7 @@ class Placer:
         address = self.namespace.address(row["key"])
         if address is None:
             return False
-        if not self.template.is_ambiguous:
+        if self._ruling.is_empty and not self.template.is_ambiguous:
             folder = self.template.folder(field_values(row, self.template.fields))
             here = address.rpartition("/")[0]
             if folder != here and self._folder_key(folder) != self._folder_key(here):

@@ -89,6 +89,32 @@ class PlanTotals:
     duplicates_found: int
     space_wasted_bytes: int
     problems: int
+    conflicts: int = 0
+    """Files whose place was taken; of plans made before these were counted, 0."""
+
+    @property
+    def operations_total(self) -> int:
+        """What carrying the plan out does, in operations."""
+        return self.moves + self.copies + self.trashes + self.displacements + self.assigns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSample:
+    """One operation as a preview shows it.
+
+    Attributes:
+        source: path below the source's root.
+        destination: path below the destination's root; None where it goes to the trash.
+    """
+
+    action: str
+    source: str
+    destination: str | None
+    reason: str
+
+
+SAMPLE_OPERATIONS = 50
+"""Operations that a plan's row carries for its preview; all of them are in the lake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +123,8 @@ class Plan:
 
     Attributes:
         plan_hash: SHA-256 over the moves' bytes, the roots and the options; approving names it.
+        sample: its first operations.
+        listing: digest of the source's listing that it was made from; None where nobody kept one.
     """
 
     id: str
@@ -108,6 +136,8 @@ class Plan:
     moves: TableRef
     plan_hash: str
     created_at: datetime
+    sample: tuple[PlanSample, ...] = ()
+    listing: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

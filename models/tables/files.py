@@ -63,6 +63,9 @@ class FileRow(Base):
     original_path: Mapped[str | None] = mapped_column(
         comment="Where it was before it was first organized."
     )
+    virtual_path: Mapped[str | None] = mapped_column(
+        comment="Uploads: path shown below `/uploads`, given by organizing; null: just its name."
+    )
     storage_path: Mapped[str] = mapped_column(comment="Opaque address of its bytes.")
     category: Mapped[str | None] = mapped_column(
         String(100), comment="First level of the taxonomy."

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, count, created, identifier, reference
+from models.tables.base import JSON, Base, count, created, identifier, reference
 
 TERMINAL_EVENT = "job:complete"
 """Kind of the event of which there is exactly one for each attempt at a job."""
@@ -49,6 +49,7 @@ class OrganizationJobRow(Base):
         Index("idx_jobs_user", "user_id"),
         Index("idx_jobs_status", "status"),
         Index("idx_jobs_created", text("created_at DESC")),
+        Index("idx_jobs_user_newest", "user_id", text("created_at DESC"), text("id DESC")),
         Index("idx_jobs_target", "target_job_id", postgresql_where="target_job_id IS NOT NULL"),
         {"comment": "Jobs of all kinds, with their leases; the truth about them (not Prefect)."},
     )
@@ -87,6 +88,14 @@ class OrganizationJobRow(Base):
         "Job that an undo undoes.", ForeignKey("organization_jobs.id", ondelete="SET NULL")
     )
     preview_id: Mapped[str | None] = reference("Plan that was shown before it was asked for.")
+    schedule_id: Mapped[str | None] = reference("Schedule that made it.")
+    submitted_at: Mapped[datetime | None] = mapped_column(
+        server_default=text("CURRENT_TIMESTAMP"),
+        comment="When it was asked for; null while it is a preview only.",
+    )
+    paused_at: Mapped[datetime | None] = mapped_column(
+        comment="When somebody asked it to rest; null once it may go on."
+    )
     files_total: Mapped[int] = count("Files it concerns.")
     bytes_total: Mapped[int] = count("Bytes it concerns.", large=True)
     phase: Mapped[str] = mapped_column(server_default="", comment="What it is busy with, in words.")
@@ -158,6 +167,14 @@ class OrganizationPlanRow(Base):
     totals: Mapped[dict[str, Any]] = mapped_column(comment="Sums over the moves.")
     moves: Mapped[dict[str, Any]] = mapped_column(
         comment="Reference to the moves in the lake: uri, table, rows, sha256."
+    )
+    sample: Mapped[list[Any]] = mapped_column(
+        JSON,
+        server_default=text("'[]'::jsonb"),
+        comment="Its first operations, as a preview shows them.",
+    )
+    listing: Mapped[str | None] = mapped_column(
+        comment="Digest of the source's listing that it was made from."
     )
     created_at: Mapped[datetime] = created("When it was made, by the clock of its maker.")
     saved_at: Mapped[datetime] = mapped_column(

@@ -9,7 +9,8 @@ from models.domain.duplicates import KeepRule
 from models.domain.job_events import JobEvent
 from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions, RemovalOptions
 from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
-from models.domain.plans import Plan, PlanTotals
+from models.domain.plans import Plan, PlanSample, PlanTotals
+from models.domain.rules import rule_from
 from models.domain.storage_roots import RootKind, StorageRoot
 from models.domain.table_refs import TableRef
 
@@ -36,6 +37,8 @@ def options_from(document: Mapping[str, Any]) -> OrganizeOptions:
     for name in ("protected", "preferred"):
         if name in known:
             known[name] = tuple(known[name])
+    if "rules" in known:
+        known["rules"] = tuple(rule_from(rule) for rule in known["rules"])
     if known.get("removal") is not None:
         known["removal"] = _removal_from(known["removal"])
     return OrganizeOptions(**known)
@@ -66,6 +69,8 @@ def job_values(job: Job) -> dict[str, Any]:
         "files_total": job.files_total,
         "bytes_total": job.bytes_total,
         "entitlement_snapshot": job.entitlement_snapshot,
+        "preview_id": job.preview_id,
+        "schedule_id": job.schedule_id,
     }
 
 
@@ -107,6 +112,10 @@ _SAME_NAME = (
     "running_since",
     "running_from_ratio",
     "entitlement_snapshot",
+    "preview_id",
+    "schedule_id",
+    "submitted_at",
+    "paused_at",
 )
 """Fields of a job that are columns of the same name and type."""
 
@@ -123,6 +132,8 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "totals": asdict(plan.totals),
         "moves": asdict(plan.moves),
         "created_at": plan.created_at,
+        "sample": [asdict(each) for each in plan.sample],
+        "listing": plan.listing,
     }
 
 
@@ -138,6 +149,8 @@ def plan_from(row: Mapping[Any, Any]) -> Plan:
         moves=TableRef(**row["moves"]),
         plan_hash=row["plan_hash"],
         created_at=row["created_at"],
+        sample=tuple(PlanSample(**each) for each in row["sample"]),
+        listing=row["listing"],
     )
 
 

@@ -25,6 +25,11 @@ class StorageRootRow(Base):
         String(20), comment="`managed`: bytes stay put; `connected`: organizing moves bytes."
     )
     url: Mapped[str] = mapped_column(comment="Canonical URL, unique for each account.")
+    connection_id: Mapped[str | None] = reference(
+        "Connection it is reached by; null for uploads, for the command line's folders, and once "
+        "the connection was removed.",
+        ForeignKey("connections.id", ondelete="SET NULL"),
+    )
     last_index: Mapped[dict[str, Any] | None] = mapped_column(
         comment="Reference to the newest complete fingerprint table: uri, table, rows, sha256."
     )

@@ -23,6 +23,7 @@ from models.tables.keeping import (
     PreferencesRow,
 )
 from models.tables.mail import OutgoingMailRow
+from models.tables.organizing import ConnectionRow, FolderStyleRow, RuleRow, ScheduleRow
 from models.tables.roots import StorageRootRow
 from models.tables.search import ContentLabelRow, ContentTextRow, SearchDocumentRow
 from models.tables.sessions import (
@@ -58,6 +59,10 @@ PIPELINE: tuple[type[Base], ...] = (
     ContentLabelRow,
     ContentTextRow,
     SearchDocumentRow,
+    ConnectionRow,
+    RuleRow,
+    ScheduleRow,
+    FolderStyleRow,
 )
 """The tables of the pipeline."""
 

@@ -84,7 +84,7 @@ def apply_batch(job_id: str, epoch: int, first_seq: int, last_seq: int) -> dict[
                 ledger,
                 job_id=job_id,
                 epoch=epoch,
-                may_continue=lambda: not ledger.is_cancel_requested(job_id),
+                may_continue=lambda: ledger.may_continue(job_id),
             )
             return dict(mover.apply(whole_units(ledger, job_id, first_seq, last_seq)))
 

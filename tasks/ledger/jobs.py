@@ -221,12 +221,32 @@ class Jobs(Events, Roots):
         Raises:
             MissingError: there is no such job.
         """
-        query = select(JOBS.c.cancel_requested_at).where(JOBS.c.id == job_id)
+        return self._asked(job_id)[0]
+
+    def is_pause_requested(self, job_id: str) -> bool:
+        """Return whether somebody asked the job to rest.
+
+        Raises:
+            MissingError: there is no such job.
+        """
+        return self._asked(job_id)[1]
+
+    def may_continue(self, job_id: str) -> bool:
+        """Return whether nobody asked the job to stop or to rest.
+
+        Raises:
+            MissingError: there is no such job.
+        """
+        return not any(self._asked(job_id))
+
+    def _asked(self, job_id: str) -> tuple[bool, bool]:
+        """Whether it shall stop, and whether it shall rest."""
+        query = select(JOBS.c.cancel_requested_at, JOBS.c.paused_at).where(JOBS.c.id == job_id)
         with self._transaction() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise MissingError(f"there is no job {job_id}")
-        return row[0] is not None
+        return row[0] is not None, row[1] is not None
 
     def _step(
         self,

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
+from models.domain.entitlements import require_files
 from models.domain.errors import ConflictError, FileOrganizerError
 from models.domain.jobs import Job, JobStatus
 from tasks.lifecycle.ports import JobLedger
@@ -23,6 +24,10 @@ MAX_BATCHES = 1000
 
 class JobCanceledError(ConflictError):
     """The job was asked to stop; everything up to here is whole."""
+
+
+class JobPausedError(ConflictError):
+    """The job was asked to rest; it goes on from here when it is resumed."""
 
 
 def batch_ranges(rows: int, *, batch_rows: int) -> list[tuple[int, int]]:
@@ -96,12 +101,23 @@ class JobRun:
 
         Raises:
             JobCanceledError: a cancellation was requested.
+            JobPausedError: it shall rest until it is resumed.
             ConflictError: the lease was lost.
         """
         if self._lease.is_lost:
             raise ConflictError(f"job {self.job.id} is held by another worker now")
         if self._ledger.is_cancel_requested(self.job.id):
             raise JobCanceledError(f"job {self.job.id} was canceled")
+        if self._ledger.is_pause_requested(self.job.id):
+            raise JobPausedError(f"job {self.job.id} rests until it is resumed")
+
+    def require_room(self, files: int) -> None:
+        """Refuse more files than the account's plan allows a job.
+
+        Raises:
+            ForbiddenError: there are more.
+        """
+        require_files(self.job.entitlement_snapshot, files)
 
     def progress(
         self, phase: str, done: int, total: int, *, span: tuple[float, float], **counters: int
@@ -128,9 +144,9 @@ def run_job(
 ) -> Generator[JobRun]:
     """Hold a job while the body runs, and settle its status however the body ends.
 
-    A canceled body leaves the job canceled; a failed one leaves it failed with the error's text;
-    one that is terminated (a worker that shuts down) leaves it running without a lease, so that
-    the dispatcher hands it to another worker.
+    A canceled body leaves the job canceled, a paused one pending; a failed one leaves it failed
+    with the error's text; one that is terminated (a worker that shuts down) leaves it running
+    without a lease, so that the dispatcher hands it to another worker.
 
     Args:
         ledger: where jobs live.
@@ -150,6 +166,9 @@ def run_job(
             yield run
         except JobCanceledError:
             ledger.set_status(job_id, JobStatus.CANCELED, epoch=lease.epoch)
+            raise
+        except JobPausedError:
+            ledger.set_status(job_id, JobStatus.PENDING, epoch=lease.epoch)
             raise
         except Exception as error:
             with suppress(ConflictError):  # another worker holds the job now: its status is theirs

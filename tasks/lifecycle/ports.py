@@ -34,6 +34,10 @@ class JobLedger(Protocol):
         """Return whether somebody asked the job to stop."""
         ...
 
+    def is_pause_requested(self, job_id: str) -> bool:
+        """Return whether somebody asked the job to rest."""
+        ...
+
     def acquire_lease(self, job_id: str, owner: str, ttl_s: float) -> int:
         """Take the job and return the fencing epoch. Raises BusyError."""
         ...

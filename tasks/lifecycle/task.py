@@ -14,11 +14,12 @@ from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.ledger.ledger import open_ledger
 from tasks.lifecycle import artifacts, slots
-from tasks.lifecycle.core import JobCanceledError, JobRun, batch_ranges, run_job
+from tasks.lifecycle.core import JobCanceledError, JobPausedError, JobRun, batch_ranges, run_job
 from warehouse.store.parts import open_lake
 
 __all__ = [
     "JobCanceledError",
+    "JobPausedError",
     "JobRun",
     "approve_own_plan",
     "batch_ranges",

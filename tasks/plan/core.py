@@ -177,7 +177,13 @@ def totals_of(
         duplicates_found=duplicates.num_rows - groups,
         space_wasted_bytes=int(compute.sum(duplicates.column("wasted_bytes")).as_py() or 0),
         problems=problems,
+        conflicts=conflicts_of(moves),
     )
+
+
+def conflicts_of(moves: pa.Table) -> int:
+    """Return how many files found their place taken, however that was dealt with."""
+    return moves.num_rows - moves.column("conflict").null_count
 
 
 def plan_hash(

@@ -67,6 +67,8 @@ class _Decider:
         held = self._held(members)
         if held is not None:
             return Fate.STAY, held
+        if placed.stays:
+            return Fate.STAY, placed.why or ""
         if self._is_virtual:
             return None
         duplicate = self._duplicate(members)
@@ -128,7 +130,7 @@ class _Decider:
                 remainders = (place.tail, *remainders[1:])
         reserve = max(len(rest.partition("/")[0].encode()) for rest in remainders)
         kept = placed if placed.values is not None else None
-        return Work(leader, members, place, remainders, reserve, kept, is_project)
+        return Work(leader, members, place, remainders, reserve, kept, is_project, placed.why)
 
     def leave_what_is_copied(self) -> None:
         """Let stay what has its copy at the destination."""

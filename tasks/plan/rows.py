@@ -117,7 +117,9 @@ class Rows:
             )
         for row, address in zip(outcome.work.members, outcome.addresses, strict=True):
             reason = self._why if row == leader else self._why_with
-            if outcome.work.is_project:
+            if outcome.work.why is not None:
+                reason = outcome.work.why
+            elif outcome.work.is_project:
                 reason = self._why_project
             elif leader in self._in.folded:
                 reason = f"{reason}; {self._in.folded[leader]}"

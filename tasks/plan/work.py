@@ -33,6 +33,7 @@ class Work:
         remainders: what follows the anchor in each member's destination.
         reserve: bytes of the longest remainder's first part, kept free when a name is cut.
         placed: kept only where a counter makes the place again.
+        why: which rule of the account decided, in words; None when the mode did.
     """
 
     leader: int
@@ -42,6 +43,7 @@ class Work:
     reserve: int
     placed: Placed | None
     is_project: bool
+    why: str | None = None
 
 
 @dataclass(slots=True)

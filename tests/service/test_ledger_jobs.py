@@ -91,7 +91,8 @@ def test_a_job_comes_back_as_it_was_made(ledger):
     made = ledger.create_job(job)
     assert made == ledger.job(job.id)
     assert made.created_at is not None
-    assert replace(made, created_at=None, account_id=None) == job
+    assert made.submitted_at == made.created_at
+    assert replace(made, created_at=None, account_id=None, submitted_at=None) == job
     assert made.account_id == ledger.local_account()
 
 
@@ -119,6 +120,8 @@ def test_the_newest_jobs_come_first_and_can_be_asked_for_by_status(ledger):
         lambda ledger: ledger.set_progress(NOBODY, phase="x", progress_ratio=0.1),
         lambda ledger: ledger.request_cancel(NOBODY),
         lambda ledger: ledger.is_cancel_requested(NOBODY),
+        lambda ledger: ledger.is_pause_requested(NOBODY),
+        lambda ledger: ledger.may_continue(NOBODY),
         lambda ledger: ledger.acquire_lease(NOBODY, "me", 1),
         lambda ledger: ledger.append_event(NOBODY, "job:progress", {}),
         lambda ledger: ledger.begin(NOBODY, [], []),

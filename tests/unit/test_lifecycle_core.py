@@ -5,11 +5,12 @@ import time
 
 import pytest
 
-from models.domain.errors import BusyError, ConflictError, StaleError
+from models.domain.errors import BusyError, ConflictError, ForbiddenError, StaleError
 from models.domain.jobs import Job, JobKind, JobStatus, check_transition
 from tasks.lifecycle.core import (
     MAX_BATCHES,
     JobCanceledError,
+    JobPausedError,
     JobRun,
     batch_ranges,
     run_job,
@@ -28,6 +29,8 @@ class DictLedger:
         self.expires_at = 0.0
         self.renewals = 0
         self.is_canceled = False
+        self.is_paused = False
+        self.snapshot = None
         self.progress: list[tuple[str, float]] = []
 
     def job(self, job_id: str) -> Job:
@@ -40,6 +43,7 @@ class DictLedger:
             destination_url="memory://a",
             source_root_id="r",
             destination_root_id="r",
+            entitlement_snapshot=self.snapshot,
         )
 
     def set_status(self, job_id, status, *, error=None, epoch=None) -> None:
@@ -53,6 +57,9 @@ class DictLedger:
 
     def is_cancel_requested(self, job_id: str) -> bool:
         return self.is_canceled
+
+    def is_pause_requested(self, job_id: str) -> bool:
+        return self.is_paused
 
     def acquire_lease(self, job_id: str, owner: str, ttl_s: float) -> int:
         with self.lock:
@@ -117,6 +124,38 @@ def test_a_job_canceled_before_it_starts_never_enters_the_body() -> None:
     with pytest.raises(JobCanceledError), held(ledger):
         pytest.fail("the body ran")
     assert ledger.status is JobStatus.CANCELED
+
+
+def test_a_paused_job_rests_at_its_safe_point_and_goes_on_when_resumed() -> None:
+    ledger = DictLedger()
+    with pytest.raises(JobPausedError), held(ledger) as run:
+        ledger.is_paused = True
+        run.safe_point()
+    assert (ledger.status, ledger.owner) == (JobStatus.PENDING, None)
+    ledger.is_paused = False
+    with held(ledger):
+        assert ledger.status is JobStatus.RUNNING
+    assert ledger.status is JobStatus.COMPLETED
+
+
+def test_a_canceled_job_does_not_rest() -> None:
+    ledger = DictLedger()
+    ledger.is_paused = ledger.is_canceled = True
+    with pytest.raises(JobCanceledError), held(ledger):
+        pytest.fail("the body ran")
+    assert ledger.status is JobStatus.CANCELED
+
+
+def test_a_job_with_more_files_than_its_plan_allows_fails_and_says_what_to_do() -> None:
+    ledger = DictLedger()
+    ledger.snapshot = {"plan": "free", "limits": {"files_per_job": 10}}
+    with pytest.raises(ForbiddenError), held(ledger) as run:
+        run.require_room(10)
+        run.require_room(11)
+    assert ledger.status is JobStatus.FAILED
+    assert ledger.error is not None
+    assert "10 files" in ledger.error
+    assert "upgrade" in ledger.error
 
 
 def test_a_terminated_body_leaves_the_job_running_without_a_lease() -> None:
