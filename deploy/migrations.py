@@ -180,7 +180,9 @@ def _revision(message: str) -> None:
         server = EmbeddedPostgres(Path(folder) / "postgres", durable=False)
         url = server.start()
         try:
-            upgrade(url)
+            with _locked(url) as connection:
+                # Not `upgrade`: tables that no revision makes yet cannot be protected.
+                command.upgrade(_config(connection), "head")
             with _locked(url) as connection:
                 command.revision(_config(connection), message, autogenerate=True)
         finally:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import DefaultClause
 
 from models.tables.base import Base, table_of
-from models.tables.schema import ACCOUNTS, PIPELINE, SPECIFIED
+from models.tables.schema import ACCOUNTS, PIPELINE, SPECIFIED, UPLOADS
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tables.md"
 
@@ -39,6 +39,8 @@ def document() -> str:
     parts += [_table(row) for row in PIPELINE]
     parts += ["\n## The tables of accounts\n"]
     parts += [_table(row) for row in ACCOUNTS]
+    parts += ["\n## The tables of uploads\n"]
+    parts += [_table(row) for row in UPLOADS]
     return "".join(parts)
 
 

@@ -21,6 +21,8 @@ class JobKind(StrEnum):
     PURGE = "purge"
     DEDUPLICATE = "deduplicate"
     """Removal of duplicates, to the trash."""
+    UPLOADED = "uploaded"
+    """What follows an upload: fingerprint, category, thumbnail, publication."""
 
 
 class JobStatus(StrEnum):

@@ -51,6 +51,40 @@ class FileRow(Base):
             "duplicate_of",
             postgresql_where="duplicate_of IS NOT NULL",
         ),
+        Index(
+            "idx_files_user_size",
+            "user_id",
+            "file_size_bytes",
+            "id",
+            postgresql_where="deleted_at IS NULL",
+        ),
+        Index(
+            "idx_files_user_name",
+            "user_id",
+            "filename",
+            "id",
+            postgresql_where="deleted_at IS NULL",
+        ),
+        Index(
+            "idx_files_user_coarse",
+            "user_id",
+            "coarse_category",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where="deleted_at IS NULL",
+        ),
+        Index(
+            "idx_files_user_trash",
+            "user_id",
+            text("deleted_at DESC"),
+            text("id DESC"),
+            postgresql_where="deleted_at IS NOT NULL AND purge_after IS NOT NULL",
+        ),
+        Index(
+            "idx_files_unpublished",
+            "root_id",
+            postgresql_where="last_job_id IS NULL AND deleted_at IS NULL",
+        ),
         Index("idx_files_purge", "purge_after", postgresql_where="purge_after IS NOT NULL"),
         {"comment": "The catalog of files; the newest version of each."},
     )
@@ -69,6 +103,9 @@ class FileRow(Base):
     storage_path: Mapped[str] = mapped_column(comment="Opaque address of its bytes.")
     category: Mapped[str | None] = mapped_column(
         String(100), comment="First level of the taxonomy."
+    )
+    chosen_category: Mapped[str | None] = mapped_column(
+        String(100), comment="Category that somebody chose; what rules and models say yields."
     )
     file_extension: Mapped[str | None] = mapped_column(
         String(50), comment="Extension of the name, lower case, with its dot."

@@ -34,7 +34,7 @@ class OrganizationJobRow(Base):
         ),
         CheckConstraint("operation_type IN ('move', 'copy')", name="valid_operation"),
         CheckConstraint(
-            "kind IN ('organize', 'undo', 'reindex', 'verify', 'purge', 'deduplicate')",
+            "kind IN ('organize', 'undo', 'reindex', 'verify', 'purge', 'deduplicate', 'uploaded')",
             name="valid_kind",
         ),
         CheckConstraint(

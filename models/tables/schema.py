@@ -32,6 +32,13 @@ from models.tables.sessions import (
     OneTimeTokenRow,
     RecoveryCodeRow,
 )
+from models.tables.uploads import (
+    FileCountRow,
+    StorageLedgerRow,
+    StorageReservationRow,
+    UploadSessionRow,
+    UsageCounterRow,
+)
 
 METADATA: MetaData = Base.metadata
 
@@ -79,6 +86,15 @@ ACCOUNTS: tuple[type[Base], ...] = (
     DeletionRequestRow,
 )
 """The tables of accounts: signing in, mail, and what is kept about people."""
+
+UPLOADS: tuple[type[Base], ...] = (
+    UploadSessionRow,
+    StorageReservationRow,
+    StorageLedgerRow,
+    UsageCounterRow,
+    FileCountRow,
+)
+"""The tables of uploads: sessions, promises, and what is stored and used."""
 
 _PARTITION_PREFIX = "analytics_events_"
 
