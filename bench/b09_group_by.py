@@ -182,9 +182,14 @@ def measure(scratch: Path, *, full: bool, rows: int = ROWS) -> list[Result]:  # 
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "ask":
-        ask(*sys.argv[2:5])
-    else:
-        {"publish": lambda a, b: publish(a, int(b)), "attach": attach, "native": native}[
-            sys.argv[1]
-        ](*sys.argv[2:4])
+    match sys.argv[1:]:
+        case ["publish", lake, rows]:
+            publish(lake, int(rows))
+        case ["attach", lake, target]:
+            attach(lake, target)
+        case ["native", lake, target]:
+            native(lake, target)
+        case [_, door, where, query, _]:
+            ask(door, where, query)
+        case _:
+            raise SystemExit(f"no such part: {sys.argv[1:]}")

@@ -1,27 +1,13 @@
 """A DuckDB file or script for other tools: the warehouse's views, without any extension."""
 
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
-
-import pyarrow as pa
 
 from models.domain.errors import BrokenError, ForbiddenError
 from warehouse.catalog import views_sql
-from warehouse.schemas.arrow import arrow_schema
-from warehouse.schemas.tables import PARTITION, PUBLISHED_RUNS, TABLES, WarehouseTable
+from warehouse.sources import view_sql
 from warehouse.store.delta import Warehouse
 from warehouse.store.parts import Lake
-
-_TYPES: dict[pa.DataType, str] = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.binary(): "BLOB",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
-}
-_SEEN = "run_id IN (SELECT run_id FROM _published_runs WHERE status = 'published')"
 
 
 def attach_script(lake: Lake) -> str:
@@ -34,9 +20,14 @@ def attach_script(lake: Lake) -> str:
         lake: where the warehouse is; on S3 the reader's DuckDB needs `httpfs` and a secret.
     """
     warehouse = Warehouse(lake)
-    # The runs before the tables: what is published by then is there in full.
-    tables = sorted(TABLES, key=lambda table: table is not PUBLISHED_RUNS)
-    made = [_view(table, warehouse.files(table)) for table in tables]
+    made = [
+        view_sql(
+            table,
+            files,
+            {file.name: f"{warehouse.uri(table.name)}/{file.name}" for file in files},
+        )
+        for table, files in warehouse.seen_files()
+    ]
     head = "-- The warehouse's views; `duckdb -init FILE` opens them."
     return "\n".join([head, "SET TimeZone = 'UTC';", *made, views_sql()])
 
@@ -74,24 +65,3 @@ def write_attachable(lake: Lake, target: Path, *, with_data: bool = False) -> No
         raise BrokenError(f"{target} cannot be written: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _view(table: WarehouseTable, paths: Iterable[str]) -> str:
-    """Return the statement that makes `_<table>`, of its files or of no rows."""
-    schema = arrow_schema(table.row)
-    listed = ", ".join(_quoted(path) for path in paths)
-    if not listed:
-        columns = ", ".join(f"NULL::{_TYPES[field.type]} AS {field.name}" for field in schema)
-        return f"CREATE VIEW _{table.name} AS SELECT {columns} WHERE false;"
-    columns = ", ".join(schema.names)
-    hive = f", hive_partitioning = true, hive_types = {{'{PARTITION}': VARCHAR}}"
-    options = "union_by_name = true" + (hive if table.has_partitions else "")
-    condition = "" if table is PUBLISHED_RUNS else f"\nWHERE {_SEEN}"
-    return (
-        f"CREATE VIEW _{table.name} AS SELECT {columns}\n"
-        f"FROM read_parquet([{listed}], {options}){condition};"
-    )

@@ -20,8 +20,11 @@ from models.domain.errors import ForbiddenError, InvalidError
 from warehouse.asking import ask
 from warehouse.catalog import describe, named_queries, table_docs
 from warehouse.connect import connect
+from warehouse.schemas.tables import BY_NAME
+from warehouse.store.delta import Warehouse
 from warehouse.store.parts import open_lake
 from warehouse.store.publishing import append_run, publish
+from warehouse.store.upkeep import compact
 
 DOCS = Path(__file__).parents[2] / "docs" / "warehouse.md"
 
@@ -100,6 +103,36 @@ def test_a_run_that_is_not_marked_is_not_seen(lake):
     append_run(lake, second_run(lake))
     assert ask(lake, "SELECT DISTINCT run_id FROM dim_file").rows == (("run-1",),)
     assert ask(lake, "SELECT count(*) FROM fact_job").rows == ((1,),)
+
+
+def test_a_run_that_is_not_marked_is_not_seen_beside_others_in_a_file(lake):
+    append_run(lake, stage(lake, rows_of_run("run-2"), "run-2"))
+    compact(lake, now=START, keep_hours=0)
+    files = Warehouse(lake).files(BY_NAME["dim_file"])
+    assert None in {file.run_id for file in files}
+    assert ask(lake, "SELECT DISTINCT run_id FROM dim_file").rows == (("run-1",),)
+    assert ask(lake, "SELECT count(*) FROM fact_job").rows == ((1,),)
+
+
+INTERRUPTED = """
+import os, signal, threading
+from warehouse.connect import connect
+connection = connect()
+threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+connection.execute("SELECT count(*) FROM files AS a, files AS b, range(100_000_000)").fetchall()
+"""
+
+
+def test_a_program_that_is_interrupted_ends_in_order(lake):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        env={**os.environ, "FILEORGANIZER_LAKE_URL": lake.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "nterrupt" in done.stderr
 
 
 def test_a_connection_keeps_the_state_of_its_moment(lake):
@@ -183,6 +216,17 @@ OUTSIDE = [
     "SET custom_extension_repository = 'http://127.0.0.1:9'",
     "PRAGMA enable_external_access = true",
     "PRAGMA database_list; SET lock_configuration = false",
+    "COPY (SELECT 1) TO 'lake://new' (FORMAT csv)",
+    "COPY (SELECT 1) TO 'lake://0' (FORMAT parquet)",
+    "COPY (SELECT 1 AS a, 2 AS b) TO 'lake://folder' (FORMAT parquet, PARTITION_BY (a))",
+    "EXPORT DATABASE 'lake://folder'",
+    "ATTACH 'lake://0' AS other",
+    "ATTACH 'lake://new' AS other",
+    "FROM 'lake://0'",
+    "FROM 'lake://*'",
+    "FROM read_parquet('lake://*')",
+    "FROM read_text('lake://../secret.txt')",
+    "FROM read_text('lake://{secret}')",
 ]
 
 
@@ -215,6 +259,7 @@ WITH_EFFECTS = [
     "SELECT (SELECT count(*) FROM query('FROM enable_logging()'))",
     "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
     "FROM disable_logging()",
+    "FROM read_parquet('lake://0')",
     "FROM checkpoint()",
     "ATTACH ':memory:' AS other",
 ]

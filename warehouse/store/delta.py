@@ -11,6 +11,7 @@ from models.domain.errors import BrokenError, BusyError, CorruptError, MissingEr
 from models.domain.warehouse_rows import RunStatus
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.tables import PARTITION, PUBLISHED_RUNS, TABLES, WarehouseTable
+from warehouse.sources import TableFile
 from warehouse.store.parts import Lake
 
 FOLDER = "warehouse"
@@ -26,6 +27,9 @@ commit of the same run, or a creation, got in between, and one look at the table
 COMMIT_RETRIES = 50
 """Retries inside one commit when others commit first (Delta's own default is 15): two publishers
 committed 20 of 20 on disk and on S3 (DESIGN D8)."""
+
+PAGE_ROWS = 1_000_000
+"""Rows of a page at most; a page ends at a megabyte anyway."""
 
 Result = TypeVar("Result")
 
@@ -56,6 +60,25 @@ def _evolved(schema: pa.Schema, known: Collection[str]) -> pa.Schema:
             own if own.name in known else field.with_nullable(nullable=True)
             for own, field in zip(schema, described, strict=True)
         ]
+    )
+
+
+def _writing(table: WarehouseTable) -> Any:
+    """Return how Parquet files are written: small, and quick to count over.
+
+    Whole numbers as differences: sizes decode four times faster than from a dictionary of half a
+    million values, and take less room. Pages of a million rows: with 20,000 (the writer's own) a
+    count costs a fifth more. Measured on ten million file versions, bench B9.
+    """
+    from deltalake import ColumnProperties, WriterProperties
+
+    packed = ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
+    return WriterProperties(
+        compression="ZSTD",
+        data_page_row_count_limit=PAGE_ROWS,
+        column_properties={
+            field.name: packed for field in arrow_schema(table.row) if field.type == pa.int64()
+        },
     )
 
 
@@ -123,21 +146,36 @@ class Warehouse:
         if delta is None:
             return None
         return delta.to_pyarrow_dataset(
-            filesystem=self.lake.arrow_files(f"{self.folder}/{table.name}"),
+            filesystem=self.arrow_files(table),
             schema=arrow_schema(table.row),
         )
 
-    def files(self, table: WarehouseTable) -> tuple[str, ...]:
-        """Return the paths or URLs of the Parquet files of the table's present version, sorted."""
+    def arrow_files(self, table: WarehouseTable) -> Any:
+        """Return Arrow's file system, rooted at the table's folder."""
+        return self.lake.arrow_files(f"{self.folder}/{table.name}")
+
+    def files(self, table: WarehouseTable) -> list[TableFile]:
+        """Return the Parquet files of the table's present version, by name."""
         from urllib.parse import unquote
 
         delta = self._open(table)
         if delta is None:
-            return ()
-        # The log names files as URLs; partition folders of ours need no quoting themselves.
-        prefix = self.uri(table.name)
-        names = (uri.rpartition(f"/{table.name}/")[2] for uri in delta.file_uris())
-        return tuple(sorted(f"{prefix}/{unquote(name)}" for name in names))
+            return []
+        actions = pa.table(delta.get_add_actions(flatten=True))
+        names = ["path", "size_bytes", "min.run_id", "max.run_id"]
+        month = f"partition.{PARTITION}"
+        found = [
+            TableFile(
+                name=unquote(row["path"]),
+                month=row.get(month),
+                run_id=row["min.run_id"] if row["min.run_id"] == row["max.run_id"] else None,
+                size_bytes=row["size_bytes"],
+            )
+            for row in actions.select(
+                [name for name in (*names, month) if name in actions.column_names]
+            ).to_pylist()
+        ]
+        return sorted(found, key=lambda file: file.name)
 
     def published(self) -> frozenset[str]:
         """Return the runs whose rows are seen."""
@@ -173,6 +211,21 @@ class Warehouse:
                 found[table.name] = dataset.filter(pc.field("run_id").isin(values))
         return found
 
+    def seen_files(self) -> list[tuple[WarehouseTable, list[TableFile]]]:
+        """Return each table with the files that hold rows of published runs, the runs first.
+
+        The runs are read before the tables, as in `seen`. Rows of a file of several runs still
+        have to be asked for theirs.
+        """
+        published = self.published()
+        found = [(PUBLISHED_RUNS, self.files(PUBLISHED_RUNS))]
+        for table in TABLES:
+            if table is not PUBLISHED_RUNS:
+                files = self.files(table)
+                seen = [file for file in files if file.run_id is None or file.run_id in published]
+                found.append((table, seen))
+        return found
+
     def compact(self, table: WarehouseTable, *, keep_hours: int) -> Compaction | None:
         """Rewrite many small files of a table as few, and drop files that no reader needs.
 
@@ -189,13 +242,11 @@ class Warehouse:
         return self._settled(lambda: self._compact(table, keep_hours))
 
     def _compact(self, table: WarehouseTable, keep_hours: int) -> Compaction | None:
-        from deltalake import WriterProperties
-
         delta = self._open(table)
         if delta is None:
             return None
         before = len(delta.file_uris())
-        delta.optimize.compact(writer_properties=WriterProperties(compression="ZSTD"))
+        delta.optimize.compact(writer_properties=_writing(table))
         delta.create_checkpoint()
         removed = delta.vacuum(
             retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
@@ -221,7 +272,7 @@ class Warehouse:
         return int(metrics.get("num_deleted_rows") or 0)
 
     def _append_once(self, table: WarehouseTable, rows: pa.Table, run_id: str) -> int:
-        from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
+        from deltalake import CommitProperties, Transaction, write_deltalake
 
         delta = self._open(table) or self._create(table)
         if rows.num_rows == 0 or delta.transaction_version(run_id) is not None:
@@ -236,7 +287,7 @@ class Warehouse:
             rows.cast(schema if is_as_known else _evolved(schema, known)),
             mode="append",
             schema_mode=None if is_as_known else "merge",
-            writer_properties=WriterProperties(compression="ZSTD"),
+            writer_properties=_writing(table),
             commit_properties=CommitProperties(
                 app_transactions=[Transaction(run_id, 1)], max_commit_retries=COMMIT_RETRIES
             ),
