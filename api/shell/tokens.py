@@ -13,6 +13,8 @@ from uuid import UUID
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from api.shell.problems import unauthenticated
 from models.domain.errors import InvalidError
@@ -93,6 +95,11 @@ class TokenKeys:
             claims["auth_time"] = int(stepped_up_at.timestamp())
         headers = {"kid": self._signing_id, "typ": TYPE}
         return jwt.encode(claims, self._signing, ALGORITHM, headers=headers)
+
+    def secret_for(self, purpose: bytes) -> bytes:
+        """Return a secret of 32 bytes for one purpose, the same wherever these keys are."""
+        raw = self._signing.private_bytes_raw()
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(raw)
 
     def check(self, token: str) -> Claims:
         """Return what a token says.

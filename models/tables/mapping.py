@@ -6,6 +6,7 @@ from typing import Any
 
 from models.domain.decisions import Decision, DecisionKind
 from models.domain.duplicates import KeepRule
+from models.domain.files import StoredFile
 from models.domain.job_events import JobEvent
 from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions, RemovalOptions
 from models.domain.organizing import ConflictPolicy, OnDuplicate, OperationType
@@ -159,6 +160,40 @@ def root_from(row: Mapping[Any, Any]) -> StorageRoot:
     return StorageRoot(
         id=row["id"], account_id=row["user_id"], kind=RootKind(row["kind"]), url=row["url"]
     )
+
+
+def file_from(row: Mapping[Any, Any]) -> StoredFile:
+    """Return a file from a row of `files` with `root_kind` and `root_url` of its storage root."""
+    return StoredFile(
+        account_id=row["user_id"],
+        size_bytes=row["file_size_bytes"],
+        category=row["chosen_category"] or row["category"],
+        mime=row["mime_type"],
+        md5=row["md5_hash"],
+        sha256=row["sha256_hash"],
+        tags=tuple(row["tags"]),
+        is_managed=row["root_kind"] == RootKind.MANAGED,
+        is_published=row["last_job_id"] is not None,
+        details=row["metadata"],
+        **{name: row[name] for name in _SAME_NAME_OF_FILES},
+    )
+
+
+_SAME_NAME_OF_FILES = (
+    "id",
+    "filename",
+    "coarse_category",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "purge_after",
+    "version",
+    "root_id",
+    "root_url",
+    "storage_key",
+    "storage_version",
+)
+"""Fields of a file that are columns of the same name and type."""
 
 
 def event_from(row: Mapping[Any, Any]) -> JobEvent:
