@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
+from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
 from api.shell.database import make_engine
 from api.shell.problems import add_problem_handlers
@@ -13,7 +14,7 @@ from api.shell.request_log import RequestLog
 from api.shell.tokens import token_keys
 from models.settings import Settings
 
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (health.router, duplicates.router)
 """Every room's router; all of them are served below /v1."""
 
 PREFIX = "/v1"

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import DefaultClause
 
 from models.tables.base import Base, table_of
-from models.tables.schema import ACCOUNTS, PIPELINE, SPECIFIED, UPLOADS
+from models.tables.schema import ACCOUNTS, ASIDE, PIPELINE, SPECIFIED, UPLOADS
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tables.md"
 
@@ -26,8 +26,10 @@ columns have a default they also are "not null", unless null means something.
 What tables cannot say is kept by triggers: steps of a job's life (`legal_status_step`), the next
 duplicate in line when an original goes (`Promote_on_delete`, `Promote_on_trash`), counts and keeper
 of a group (`settle_group`), a journal that goes with its job (`delete_journal`), notifications
-(`notify_event`, `notify_outbox`, `notify_mail`). `ensure_analytics_partitions(first, months)` makes
-months of analytics; every upgrade makes the next thirteen.
+(`notify_event`, `notify_outbox`, `notify_mail`, `notify_notification`), what the end of a job tells
+its owner (`tell_owner`), events of sign-ups and uploads (`count_signup`, `count_upload`).
+`ensure_analytics_partitions(first, months)` makes months of analytics; every upgrade makes the next
+thirteen.
 """
 
 
@@ -41,6 +43,8 @@ def document() -> str:
     parts += [_table(row) for row in ACCOUNTS]
     parts += ["\n## The tables of uploads\n"]
     parts += [_table(row) for row in UPLOADS]
+    parts += ["\n## Told and said\n"]
+    parts += [_table(row) for row in ASIDE]
     return "".join(parts)
 
 

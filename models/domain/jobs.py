@@ -96,12 +96,14 @@ class RemovalOptions:
         media: only these kinds of `NearMedia`; all when empty.
         threshold: smallest similarity of a lookalike; each kind's own when None.
         groups: ids, or beginnings of ids, of the only groups to touch; all equal ones when empty.
+        files: keys of the only files that may go; all members of those groups when empty.
     """
 
     near: bool = False
     media: tuple[str, ...] = ()
     threshold: float | None = None
     groups: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def wants_near(self) -> bool:

@@ -16,6 +16,7 @@ class AnalyticsEventRow(Base):
     __tablename__ = "analytics_events"
     __table_args__ = (
         Index("idx_analytics_user", "user_id"),
+        Index("idx_analytics_user_recent", "user_id", text("created_at DESC"), text("id DESC")),
         Index("idx_analytics_type", "event_type"),
         Index("idx_analytics_created", text("created_at DESC")),
         {

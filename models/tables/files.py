@@ -40,6 +40,13 @@ class FileRow(Base):
         Index("idx_files_tags", "tags", postgresql_using="gin"),
         Index("idx_files_user_sha256", "user_id", "sha256_hash"),
         Index(
+            "idx_files_user_content",
+            "user_id",
+            "sha256_hash",
+            postgresql_include=["file_size_bytes"],
+            postgresql_where="deleted_at IS NULL AND sha256_hash IS NOT NULL",
+        ),
+        Index(
             "idx_files_user_live",
             "user_id",
             text("created_at DESC"),

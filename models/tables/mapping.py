@@ -46,7 +46,7 @@ def options_from(document: Mapping[str, Any]) -> OrganizeOptions:
 
 
 def _removal_from(document: Mapping[str, Any]) -> RemovalOptions:
-    named = {name: tuple(document.get(name, ())) for name in ("media", "groups")}
+    named = {name: tuple(document.get(name, ())) for name in ("media", "groups", "files")}
     return RemovalOptions(
         near=bool(document.get("near")), threshold=document.get("threshold"), **named
     )

@@ -23,6 +23,12 @@ from models.tables.keeping import (
     PreferencesRow,
 )
 from models.tables.mail import OutgoingMailRow
+from models.tables.notifications import (
+    DuplicateIgnoreRow,
+    FeedbackRow,
+    NotificationPreferenceRow,
+    NotificationRow,
+)
 from models.tables.organizing import ConnectionRow, FolderStyleRow, RuleRow, ScheduleRow
 from models.tables.roots import StorageRootRow
 from models.tables.search import ContentLabelRow, ContentTextRow, SearchDocumentRow
@@ -95,6 +101,13 @@ UPLOADS: tuple[type[Base], ...] = (
     FileCountRow,
 )
 """The tables of uploads: sessions, promises, and what is stored and used."""
+ASIDE: tuple[type[Base], ...] = (
+    DuplicateIgnoreRow,
+    NotificationRow,
+    NotificationPreferenceRow,
+    FeedbackRow,
+)
+"""Tables of what people are told, and of what they say."""
 
 _PARTITION_PREFIX = "analytics_events_"
 

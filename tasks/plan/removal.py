@@ -1,6 +1,6 @@
 """Removing duplicates: which members may go, each with the file that stays for it. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -89,6 +89,13 @@ class _Removal:
             return "a person decided that it is no duplicate"
         return None
 
+    def claim_only(self, keys: Collection[str]) -> None:
+        """Drop the claims of all files but some that were named."""
+        named = set(keys)
+        self.claims = {
+            row: claim for row, claim in self.claims.items() if self._files[row].key in named
+        }
+
     def settle(self) -> list[tuple[int, ...]]:
         """Return the units that go, by their first row; what may not is in `refused`."""
         claimed = set(self.claims)
@@ -174,6 +181,8 @@ def removal_moves(
             work.claim_equal(group)
     for group in alike:
         work.claim_alike(group, removal.threshold)
+    if removal.files:
+        work.claim_only(removal.files)
     return to_table(list(_moves(work, files, work.settle(), removal, thresholds or {})), Move)
 
 

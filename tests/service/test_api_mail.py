@@ -40,6 +40,9 @@ CONTEXT = {
     "days": 7,
     "export_id": "7",
     "date": "1 May",
+    "title": "Organizing is done",
+    "body": "12 files dealt with",
+    "job_id": "7",
 }
 
 

@@ -304,3 +304,12 @@ def test_without_groups_there_is_nothing_to_do():
     assert plan(files_of({"a": "one"}), decisions=Decisions()) == []
     moved = [replace(file, key=f"new/{file.key}") for file in files_of(TWINS)]
     assert gone(plan(moved)) == {"new/b.jpg": "new/a.jpg"}
+
+
+def test_only_files_that_were_named_go_of_the_groups_that_were_named():
+    files = files_of(
+        {"a.txt": "one", "b.txt": "one", "c.txt": "one", "d.txt": "two", "e.txt": "two"}
+    )
+    named = RemovalOptions(groups=(sha("one"),), files=("c.txt", "e.txt"))
+    assert options_from(options_document(OrganizeOptions(removal=named))).removal == named
+    assert set(gone(plan(files, removal=named))) == {"c.txt"}

@@ -1,0 +1,1 @@
+"""Analytics: what an account holds, what happened, what to do about it."""

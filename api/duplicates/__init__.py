@@ -1,0 +1,1 @@
+"""Duplicates: groups of equal or similar files, and what becomes of them."""

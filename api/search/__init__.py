@@ -1,0 +1,1 @@
+"""Search: files by words and by meaning."""
