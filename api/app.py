@@ -6,6 +6,8 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
+from api.accounts import endpoints as accounts
+from api.auth import endpoints as auth
 from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
 from api.shell.database import make_engine
@@ -14,7 +16,12 @@ from api.shell.request_log import RequestLog
 from api.shell.tokens import token_keys
 from models.settings import Settings
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, duplicates.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    auth.router,
+    accounts.router,
+    duplicates.router,
+)
 """Every room's router; all of them are served below /v1."""
 
 PREFIX = "/v1"

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         description="Ed25519 private keys in PEM that sign access tokens, the newest last; "
         "`<home>/keys/tokens.pem`, made at first start, when unset.",
     )
+    secret_keys: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys that encrypt customers' secrets, separated by commas, the newest "
+        "last; `<home>/keys/secrets.key`, made at first start, when unset.",
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8000",
         description="Where people reach the product in a browser; links in mail begin with it.",

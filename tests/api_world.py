@@ -84,7 +84,12 @@ def newcomer(
         None if quota is None else quota // 10**9,
         is_verified,
     )
-    session_id = secrets.token_hex(16)
+    [(session_id,)] = sql(
+        api,
+        "INSERT INTO auth_sessions (user_id, family_hash, current_hash, expires_at)"
+        " VALUES (%s, '', '', now() + interval '1 day') RETURNING id::text",
+        account_id,
+    )
     keys: TokenKeys = app_of(api).state.token_keys
     token = keys.sign(
         account_id,

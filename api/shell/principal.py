@@ -119,9 +119,10 @@ def principal_from(account: AccountState | None, claims: Claims) -> Principal:
     """Return the principal of an account and a token.
 
     Raises:
-        ProblemError: 401: no such account any more, not active, or signed out everywhere since.
+        ProblemError: 401: no such account any more, not active, or signed out since.
     """
-    if account is None or not account.is_active or account.epoch != claims.epoch:
+    is_signed_in = account is not None and account.has_session and account.epoch == claims.epoch
+    if account is None or not account.is_active or not is_signed_in:
         raise unauthenticated("the token does not count any more", error="invalid_token")
     found = entitlement_of(account)
     return Principal(
@@ -138,7 +139,9 @@ def principal_from(account: AccountState | None, claims: Claims) -> Principal:
 
 
 async def _current_account(claims: Authenticated, transaction: Transaction) -> Principal:
-    return principal_from(await account_state(transaction, claims.account_id), claims)
+    return principal_from(
+        await account_state(transaction, claims.account_id, claims.session_id), claims
+    )
 
 
 CurrentAccount = Annotated[Principal, Depends(_current_account)]

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables.accounts import SubscriptionRow, UserRow
 from models.tables.base import table_of
+from models.tables.sessions import AuthSessionRow
 
 USERS = table_of(UserRow)
 SUBSCRIPTIONS = table_of(SubscriptionRow)
+SESSIONS = table_of(AuthSessionRow)
 LIVE = ("active", "trialing", "past_due", "unpaid", "paused")
 """Statuses of which an account has at most one (`LIVE_SUBSCRIPTION`)."""
 
@@ -29,11 +31,26 @@ class AccountState:
     storage_reserved_bytes: int
     status: str | None
     grace_until: datetime | None
+    has_session: bool
     now: datetime
 
 
-async def account_state(connection: AsyncConnection, account_id: str) -> AccountState | None:
-    """Return an account as it is now, or None when there is none."""
+async def account_state(
+    connection: AsyncConnection, account_id: str, session_id: str
+) -> AccountState | None:
+    """Return an account as it is now, or None when there is none.
+
+    Args:
+        connection: the account's transaction.
+        account_id: whose token it is.
+        session_id: of the token; `has_session` says whether it goes on.
+    """
+    session = exists().where(
+        SESSIONS.c.id == session_id,
+        SESSIONS.c.user_id == USERS.c.id,
+        SESSIONS.c.revoked_at.is_(None),
+        SESSIONS.c.expires_at > func.now(),
+    )
     live = and_(SUBSCRIPTIONS.c.user_id == USERS.c.id, SUBSCRIPTIONS.c.status.in_(LIVE))
     query = (
         select(
@@ -47,10 +64,11 @@ async def account_state(connection: AsyncConnection, account_id: str) -> Account
             USERS.c.storage_reserved_bytes,
             SUBSCRIPTIONS.c.status,
             SUBSCRIPTIONS.c.grace_until,
+            session.label("has_session"),
             func.now().label("now"),
         )
         .select_from(USERS.outerjoin(SUBSCRIPTIONS, live))
-        .where(USERS.c.id == account_id)
+        .where(USERS.c.id == account_id, USERS.c.deleted_at.is_(None))
     )
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else AccountState(**dict(row))

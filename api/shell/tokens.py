@@ -189,7 +189,7 @@ def _claims_from(claims: Mapping[str, Any]) -> Claims:
     stepped_up = claims.get("auth_time")
     return Claims(
         account_id=str(UUID(claims["sub"])),
-        session_id=str(claims["sid"]),
+        session_id=str(UUID(claims["sid"])),
         epoch=int(claims["epoch"]),
         expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
         stepped_up_at=None if stepped_up is None else datetime.fromtimestamp(stepped_up, UTC),

@@ -38,6 +38,7 @@ class AuditAction(StrEnum):
     MFA_ENABLED = "mfa.enabled"
     MFA_DISABLED = "mfa.disabled"
     RECOVERY_CODES_MADE = "mfa.recovery_codes_made"
+    CODE_FAILED = "mfa.code_failed"
     RECOVERY_CODE_USED = "mfa.recovery_code_used"
     PREFERENCES_CHANGED = "account.preferences_changed"
     CONSENT_CHANGED = "account.consent_changed"
@@ -128,3 +129,51 @@ def _is_told_truly(entry: AuditEntry) -> bool:
         entry.personal_salt or b"", actor=entry.actor, target=entry.target, ip=entry.ip
     )
     return digest == entry.personal_digest
+
+
+def chained(
+    account_id: str,
+    action: str,
+    *,
+    actor: str | None,
+    target: str | None = None,
+    ip: str | None = None,
+    last_seq: int,
+    last_hash: str,
+    at: datetime,
+    salt: bytes,
+) -> AuditEntry:
+    """Return the entry that follows the last one of an account's chain.
+
+    Args:
+        account_id: whose chain it is.
+        action: what was done.
+        actor: who did it.
+        target: what it was done to.
+        ip: from where.
+        last_seq: of the entry before, 0 when there is none.
+        last_hash: of the entry before, `GENESIS` when there is none.
+        at: aware; not before the entry before.
+        salt: `SALT_BYTES` random bytes.
+    """
+    digest = digest_of_personal(salt, actor=actor, target=target, ip=ip)
+    found = hash_of(
+        account_id=account_id,
+        seq=last_seq + 1,
+        at=at,
+        action=action,
+        personal_digest=digest,
+        previous_hash=last_hash,
+    )
+    return AuditEntry(
+        seq=last_seq + 1,
+        at=at,
+        action=action,
+        actor=actor,
+        target=target,
+        ip=ip,
+        personal_salt=salt,
+        personal_digest=digest,
+        previous_hash=last_hash,
+        hash=found,
+    )

@@ -74,11 +74,11 @@ def test_without_a_token_that_counts_the_answer_is_401(probe: TestClient) -> Non
         "nonsense",
         unsigned,
         person.token[:-4] + "AAAA",
-        keys.sign(person.id, session_id="s", now=old),
-        strange.sign(person.id, session_id="s"),
-        keys.sign(person.id, session_id="s", epoch=7),
-        keys.sign("00000000-0000-0000-0000-00000000dead", session_id="s"),
-        keys.sign("no-uuid", session_id="s"),
+        keys.sign(person.id, session_id=person.session_id, now=old),
+        strange.sign(person.id, session_id=person.session_id),
+        keys.sign(person.id, session_id=person.session_id, epoch=7),
+        keys.sign("00000000-0000-0000-0000-00000000dead", session_id=person.session_id),
+        keys.sign("no-uuid", session_id=person.session_id),
     ]
     for token in refused:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -113,7 +113,7 @@ def test_step_up_is_asked_for_and_taken(probe: TestClient) -> None:
     assert probe.get("/v1/probe/proved", headers=proved.headers).json() == proved.id
     keys: TokenKeys = app_of(probe).state.token_keys
     early = datetime.now(UTC) - timedelta(minutes=6)
-    late = keys.sign(person.id, session_id="s", stepped_up_at=early)
+    late = keys.sign(person.id, session_id=person.session_id, stepped_up_at=early)
     headers = {"Authorization": f"Bearer {late}"}
     assert probe.get("/v1/probe/proved", headers=headers).status_code == 401
 

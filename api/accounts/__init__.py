@@ -1,0 +1,1 @@
+"""The account itself: profile, preferences, entitlements, usage, audit log, export, deletion."""
