@@ -25,9 +25,11 @@ from api.duplicates.schemas import (
 )
 from api.duplicates.service import Deleted
 from api.shell.database import Transaction, account_transaction, engine_of
+from api.shell.file_shapes import listed_file
 from api.shell.pagination import PageQuery
 from api.shell.principal import CurrentAccount, Principal
 from api.shell.problems import PROBLEMS
+from api.shell.signed_links import Links, LinkSigner
 from api.shell.storage import AppSettings, account_root_url
 from models.domain.price_list import BYTES_PER_GB
 
@@ -62,6 +64,7 @@ async def list_duplicates(
     principal: CurrentAccount,
     transaction: Transaction,
     page: PageQuery,
+    links: Links,
     *,
     category: Annotated[
         str | None, Query(max_length=100, description="Of one of the files; fine or coarse.")
@@ -81,7 +84,7 @@ async def list_duplicates(
     duplicates = Duplicates(transaction, principal.account_id)
     found = await service.list_groups(duplicates, wanted, limit=page.per_page, offset=page.offset)
     return DuplicateGroups(
-        duplicate_groups=[_view(group) for group in found.groups],
+        duplicate_groups=[_view(group, links) for group in found.groups],
         total_duplicates=found.duplicates_count,
         total_space_wasted_gb=found.wasted_bytes / BYTES_PER_GB,
         pagination=page.pagination(found.groups_count),
@@ -132,13 +135,14 @@ async def get_duplicate_group(
     group_id: GroupId,
     principal: CurrentAccount,
     transaction: Transaction,
+    links: Links,
     similarity_threshold: Threshold = None,
 ) -> OneDuplicateGroup:
     """Get the group that a content is in; hidden ones too."""
     threshold = service.threshold_for(principal, similarity_threshold)
     duplicates = Duplicates(transaction, principal.account_id)
     group = await service.one_group(duplicates, group_id, threshold)
-    return OneDuplicateGroup(duplicate_group=_view(group))
+    return OneDuplicateGroup(duplicate_group=_view(group, links))
 
 
 @router.post("/{group_id}/resolve", responses=PROBLEMS(401, 403, 404, 422, 429, 503))
@@ -191,12 +195,15 @@ def _transactions(request: Request, principal: Principal) -> service.Transaction
     return opened
 
 
-def _view(group: Group) -> DuplicateGroup:
+def _view(group: Group, links: LinkSigner) -> DuplicateGroup:
     original, *others = group.members
     return DuplicateGroup(
         hash=group.hash,
-        original_file=original.file,
-        duplicates=[SimilarFile(file=each.file, similarity=each.similarity) for each in others],
+        original_file=listed_file(original.file, links),
+        duplicates=[
+            SimilarFile(file=listed_file(each.file, links), similarity=each.similarity)
+            for each in others
+        ],
         space_wasted_bytes=group.wasted_bytes,
     )
 

@@ -11,22 +11,24 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.duplicates import statements
-from api.shell.file_view import FileView, file_view
 from models.domain.decisions import Decision, not_duplicate
 from models.domain.decisions import keep as kept
 from models.domain.duplicate_removal import FileCopy
+from models.domain.files import StoredFile
 from models.domain.jobs import Job, JobStatus
 from models.domain.storage_roots import StorageRoot
 from models.tables.base import table_of
 from models.tables.duplicates import DuplicateDecisionRow
 from models.tables.jobs import OrganizationJobRow
-from models.tables.mapping import decision_values, job_values, root_from
+from models.tables.mapping import decision_values, file_from, job_values, root_from
 from models.tables.roots import StorageRootRow
 from models.tables.statements import LAUNCH, launch_parameters
 
 DECISIONS = table_of(DuplicateDecisionRow)
 JOBS = table_of(OrganizationJobRow)
 ROOTS = table_of(StorageRootRow)
+
+_IDS = ("id", "user_id", "root_id")
 
 MEMBERS_SHOWN = 500
 """Files of one group that an answer holds: 500 of them are some 200 kB."""
@@ -61,9 +63,8 @@ class GroupFilter:
 class Member:
     """One file of a group; the first is its original."""
 
-    file: FileView
+    file: StoredFile
     content: str
-    key: str
     similarity: float
 
 
@@ -148,9 +149,8 @@ class Duplicates:
         found: dict[str, list[Member]] = {}
         for row in rows.mappings():
             member = Member(
-                file=file_view(row),
+                file=file_from({**row, **{name: str(row[name]) for name in _IDS}}),
                 content=row["sha256_hash"],
-                key=row["storage_key"],
                 similarity=row["similarity"],
             )
             found.setdefault(row["hash"], []).append(member)

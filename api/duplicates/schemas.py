@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.shell.file_view import FileView
+from api.shell.file_shapes import ListedFile
 from api.shell.pagination import Pagination
 from models.domain.duplicate_removal import Refusal
 
@@ -18,7 +18,7 @@ FileIds = Annotated[list[UUID], Field(min_length=1, max_length=FILES_AT_ONCE)]
 class SimilarFile(BaseModel):
     """A member of a group beside its original."""
 
-    file: FileView
+    file: ListedFile
     similarity: float = Field(ge=0, le=1, description="1 for equal bytes; else as documented.")
 
 
@@ -26,7 +26,7 @@ class DuplicateGroup(BaseModel):
     """Files of equal bytes, or nearly so, and the one of them that would stay."""
 
     hash: str = Field(description="SHA-256 of the original; names the group.")
-    original_file: FileView
+    original_file: ListedFile
     duplicates: list[SimilarFile]
     space_wasted_bytes: int = Field(description="Sizes of the duplicates.")
 

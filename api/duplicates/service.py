@@ -185,7 +185,7 @@ async def resolve(
         duplicates = Duplicates(connection, principal.account_id)
         threshold = threshold_for(principal, None)
         group = await one_group(duplicates, content, threshold)
-        members = {str(each.file.id): each for each in group.members}
+        members = {each.file.id: each for each in group.members}
         strange = [each for each in keep if each not in members]
         if strange:
             raise InvalidError(f"{len(strange)} of the files to keep are not in this group")
@@ -198,7 +198,7 @@ async def resolve(
             others, [each.copy for each in lying], keep_original=False, alike=others
         )
         for each in keep:
-            await duplicates.keep(members[each].content, members[each].key)
+            await duplicates.keep(members[each].content, members[each].file.storage_key)
         done, jobs = await _carry_out(
             duplicates, principal, removal, lying, s3_endpoint_url=s3_endpoint_url
         )

@@ -98,7 +98,7 @@ wanted AS (
     SELECT n.star, n.content, n.similarity FROM near n
      WHERE n.star = ANY(:hashes) AND n.content <> n.star),
 placed AS (
-    SELECT w.hash, w.similarity, f.*, r.kind = 'managed' AS is_managed,
+    SELECT w.hash, w.similarity, f.*, r.kind AS root_kind, r.url AS root_url,
            row_number() OVER (PARTITION BY w.hash ORDER BY w.content <> w.hash, w.similarity DESC,
                r.kind <> 'managed', f.is_duplicate, f.created_at, f.id) AS place
       FROM wanted w
