@@ -10,6 +10,7 @@ from api.accounts import endpoints as accounts
 from api.auth import endpoints as auth
 from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
+from api.notifications import endpoints as notifications
 from api.shell.database import make_engine
 from api.shell.problems import add_problem_handlers
 from api.shell.request_log import RequestLog
@@ -21,6 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.router,
     accounts.router,
     duplicates.router,
+    notifications.router,
 )
 """Every room's router; all of them are served below /v1."""
 
