@@ -2,17 +2,30 @@
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyotp
-from api_world import sql
+import pytest
+from api_world import api_settings, sql
 from starlette.testclient import TestClient
+
+from api.app import create_app
 
 PASSWORD = "correct horse battery"
 
 CHEAP = {"password_memory_kib": 8_192, "password_passes": 1}
 """Settings of hashes that cost little; the algorithm is the same."""
+
+
+@pytest.fixture
+def api(tmp_path: Path, database_url: str) -> Iterator[TestClient]:
+    """A client of a running app whose password hashes cost little."""
+    app = create_app(api_settings(tmp_path / "home", database_url, **CHEAP))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
 
 
 @dataclass(frozen=True, kw_only=True)

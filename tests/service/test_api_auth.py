@@ -5,28 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from account_world import (
-    CHEAP,
     PASSWORD,
     actions,
+    api,
     logged_in,
     mails,
     registered,
     stepped_up,
 )
-from api_world import api_settings, app_of, newcomer, sql
-from starlette.testclient import TestClient
+from api_world import app_of, newcomer, sql
 
-from api.app import create_app
 from api.auth.passwords import Passwords, argon2id
 
+__all__ = ["api"]
+
 pytestmark = pytest.mark.service
-
-
-@pytest.fixture
-def api(tmp_path, database_url):
-    app = create_app(api_settings(tmp_path / "home", database_url, **CHEAP))
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
 
 
 def refresh(api, token):
