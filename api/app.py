@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from api.accounts import endpoints as accounts
+from api.analytics import endpoints as analytics
 from api.auth import endpoints as auth
 from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
@@ -23,6 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     duplicates.router,
     notifications.router,
+    analytics.router,
 )
 """Every room's router; all of them are served below /v1."""
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.duplicates import statements
+from api.shell.events import record
 from models.domain.decisions import Decision, not_duplicate
 from models.domain.decisions import keep as kept
 from models.domain.duplicate_removal import FileCopy
@@ -176,7 +177,11 @@ class Duplicates:
         """Return those files whose content is in a group of lookalikes."""
         return {row[0] for row in await self._run(statements.ALIKE, ids=list(ids))}
 
-    async def trash(self, ids: Collection[str], *, days: int | None) -> int:
+    async def tell(self, event_type: str, data: dict[str, Any]) -> None:
+        """Write an event for analytics."""
+        await record(self._connection, self._account_id, event_type, data)
+
+    async def trash(self, ids: Collection[str], *, days: int) -> int:
         """Put files into the trash for so many days; returns how many went."""
         result = await self._run(statements.TRASH, ids=list(ids), days=days)
         return result.rowcount

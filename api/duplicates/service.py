@@ -35,6 +35,9 @@ REMOVAL_DEPLOYMENT = "organize/organize"
 """Removing is organizing with another plan (`tasks.ledger.steps.deployment_of`)."""
 SCANS = {False: "reindex/reindex", True: "near-duplicates/near-duplicates"}
 
+LONGEST_DAYS = 365
+"""Days in the trash where the plan has no limit."""
+
 Transactions = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 """Opens a transaction of the account that asks."""
 
@@ -254,7 +257,9 @@ async def _carry_out(
             continue
         going.append(each.file_id)
         freed += each.size_bytes
-    count = await duplicates.trash(going, days=principal.limits.get("trash_days"))
+    count = await duplicates.trash(going, days=principal.limits.get("trash_days") or LONGEST_DAYS)
+    if count:
+        await duplicates.tell("duplicates.deleted", {"files": count, "bytes": freed})
     jobs = await _ask_for_jobs(duplicates, principal, removal, places)
     done = Deleted(deleted_count=count, space_freed_bytes=freed, skipped=refused, jobs=())
     return done, jobs

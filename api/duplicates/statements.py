@@ -7,6 +7,8 @@ content). A content is in one group only: its own star's before another's, then 
 
 from sqlalchemy import TextClause, text
 
+from api.shell.events import EXACT_GROUPS, NOT_HIDDEN
+
 NEAR = """
 near AS MATERIALIZED (
     SELECT DISTINCT ON (f.sha256_hash) f.sha256_hash AS content, k.sha256_hash AS star,
@@ -31,15 +33,6 @@ near AS MATERIALIZED (
 NO_NEAR = """
 near AS (SELECT NULL::text AS content, NULL::text AS star, 1.0::float8 AS similarity
           WHERE false)"""
-
-EXACT_SHOWN = """
-    SELECT f.sha256_hash AS hash, count(*) AS files,
-           (count(*) - 1) * max(f.file_size_bytes) AS wasted
-      FROM files f
-     WHERE f.user_id = :account AND f.deleted_at IS NULL AND f.sha256_hash IS NOT NULL
-       AND f.file_size_bytes >= greatest(:min_bytes, 1)
-     GROUP BY f.sha256_hash HAVING count(*) > 1"""
-"""Groups of equal bytes; answered by `idx_files_user_content` alone."""
 
 NEAR_SHOWN = """
     SELECT coalesce(n.star, f.sha256_hash) AS hash, count(*) AS files,
@@ -72,14 +65,11 @@ def shown(*, is_near: bool, category: str | None) -> str:
 
     Parameters: account, min_bytes; threshold or category where asked for.
     """
-    groups = (NEAR_SHOWN if is_near else EXACT_SHOWN) + (OF_CATEGORY if category else "")
+    groups = (NEAR_SHOWN if is_near else EXACT_GROUPS) + (OF_CATEGORY if category else "")
     return f"""
 WITH {NEAR if is_near else NO_NEAR},
 found AS ({groups}),
-shown AS (
-    SELECT * FROM found g
-     WHERE NOT EXISTS (SELECT FROM duplicate_ignores i
-                        WHERE i.user_id = :account AND i.sha256 = g.hash))"""  # noqa: S608 - our own text
+shown AS (SELECT * FROM found g WHERE {NOT_HIDDEN})"""  # noqa: S608 - our own text
 
 
 def page(*, is_near: bool, category: str | None) -> TextClause:
