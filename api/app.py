@@ -16,6 +16,7 @@ from api.shell.database import make_engine
 from api.shell.problems import add_problem_handlers
 from api.shell.request_log import RequestLog
 from api.shell.tokens import token_keys
+from api.uploads import endpoints as uploads
 from models.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -25,6 +26,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     duplicates.router,
     notifications.router,
     analytics.router,
+    uploads.router,
 )
 """Every room's router; all of them are served below /v1."""
 

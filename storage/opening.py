@@ -6,7 +6,7 @@ from pathlib import Path
 from unicodedata import category
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
-from models.domain.errors import InvalidError, UnsafePathError
+from models.domain.errors import ForbiddenError, InvalidError, UnsafePathError
 from storage.keys import check_folder
 from storage.store import Store
 
@@ -61,6 +61,20 @@ def local_path(url: str) -> Path:
     if not url.startswith("file:///"):
         raise InvalidError("not a file:// URL")
     return _path_in(url.removeprefix("file://"))
+
+
+def make_local_root(url: str) -> None:
+    """Make the folder of a canonical `file://` URL, for us alone; nothing is made elsewhere.
+
+    Raises:
+        ForbiddenError: it may not be made.
+    """
+    if url.startswith("file://"):
+        path = local_path(url)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ForbiddenError(f"the folder {str(path)!r} cannot be made: {error}") from error
 
 
 def open_store(url: str, *, s3_endpoint_url: str | None = None) -> Store:

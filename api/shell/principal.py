@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from api.shell.authentication import Authenticated
-from api.shell.database import Transaction
+from api.shell.database import Transaction, account_transaction, engine_of
 from api.shell.problems import limit_reached, step_up_required, unauthenticated
 from api.shell.repository import AccountState, account_state
 from api.shell.tokens import Claims
@@ -146,6 +146,16 @@ async def _current_account(claims: Authenticated, transaction: Transaction) -> P
 
 CurrentAccount = Annotated[Principal, Depends(_current_account)]
 """Who asks; 401 without a token that counts."""
+
+
+async def _brief_account(request: Request, claims: Authenticated) -> Principal:
+    async with account_transaction(engine_of(request), claims.account_id) as connection:
+        account = await account_state(connection, claims.account_id, claims.session_id)
+        return principal_from(account, claims)
+
+
+BriefAccount = Annotated[Principal, Depends(_brief_account)]
+"""Who asks, without a transaction that lasts as long as the request: for streams of bytes."""
 
 
 async def _stepped_up(principal: CurrentAccount) -> Principal:

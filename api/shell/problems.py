@@ -76,15 +76,20 @@ class ProblemError(Exception):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.status = HTTPStatus(status)
+        self.status = status
         self.detail = detail
         self.name = name
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
 
 
+def _phrase(status: int) -> str:
+    """What a status is called; tus has one of its own (460)."""
+    return HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Problem"
+
+
 def document_of(
-    status: HTTPStatus,
+    status: int,
     detail: str,
     *,
     name: str | None = None,
@@ -92,7 +97,7 @@ def document_of(
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a problem document."""
-    slug = name or status.phrase.lower().replace(" ", "-").replace("'", "")
+    slug = name or _phrase(status).lower().replace(" ", "-").replace("'", "")
     found: dict[str, Any] = {
         "type": BASE + slug,
         "title": slug.replace("-", " ").capitalize(),
@@ -216,7 +221,9 @@ EXAMPLES: Mapping[int, str] = {
     415: "this media type is not taken here",
     416: "the range lies outside",
     422: "some values cannot be taken; see `errors`",
+    423: "another request is writing",
     429: "too many requests; wait as long as Retry-After says",
+    460: "the bytes do not have their checksum",
     500: HIDDEN,
     503: OCCUPIED,
 }
@@ -227,11 +234,11 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses=` of an operation that may answer with these problems."""
     found: dict[int | str, dict[str, Any]] = {}
     for number in statuses:
-        status = HTTPStatus(number)
-        example = document_of(status, EXAMPLES.get(number, status.phrase))
+        phrase = _phrase(number)
+        example = document_of(number, EXAMPLES.get(number, phrase))
         schema = {"$ref": "#/components/schemas/ProblemDocument"}
         content = {MEDIA_TYPE: {"schema": schema, "example": example}}
-        found[number] = {"description": status.phrase, "content": content}
+        found[number] = {"description": phrase, "content": content}
     return found
 
 

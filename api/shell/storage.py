@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from models.settings import Settings
+from storage.opening import canonical_url, make_local_root, open_store
+from storage.store import Store
 
 
 def managed_url(settings: Settings) -> str:
     """Return the canonical URL of the storage for uploads; below the home unless set."""
-    from storage.opening import canonical_url
-
     return canonical_url(settings.storage_url or str(settings.home_path / "storage"))
 
 
@@ -23,6 +23,29 @@ def account_root_url(settings: Settings, account_id: str) -> str:
 def tenant_folder(account_id: str) -> str:
     """Return the folder of one account in the storage for uploads; generated ids only."""
     return f"tenants/{UUID(account_id)}"
+
+
+def managed_store(settings: Settings) -> Store:
+    """Return the storage for uploads; a folder of our own is made at first use.
+
+    Raises:
+        InvalidError: the setting is no storage.
+        ForbiddenError: the folder may not be made.
+    """
+    url = managed_url(settings)
+    make_local_root(url)
+    return open_store(url, s3_endpoint_url=settings.s3_endpoint_url)
+
+
+async def _managed_store(request: Request) -> Store:
+    state = request.app.state
+    if getattr(state, "managed_store", None) is None:
+        state.managed_store = managed_store(state.settings)
+    return cast("Store", state.managed_store)
+
+
+ManagedStore = Annotated[Store, Depends(_managed_store)]
+"""The storage for uploads; one for all requests, usable from many threads."""
 
 
 def _settings(request: Request) -> Settings:
