@@ -24,6 +24,7 @@ class AuditAction(StrEnum):
 
     REGISTERED = "account.registered"
     EMAIL_VERIFIED = "account.email_verified"
+    EMAIL_CHANGE_ASKED = "account.email_change_asked"
     EMAIL_CHANGED = "account.email_changed"
     PROFILE_CHANGED = "account.profile_changed"
     PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - an action's name
