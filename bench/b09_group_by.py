@@ -12,6 +12,9 @@ version of each path that is not gone) must look at every version of every path.
 import json
 import sys
 import time
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from bench.measure import Result, measured, own_peak_bytes, python_process
 
 RUNS = 10
 ROWS = 1_000_000
+BATCH_ROWS = 100_000
 REPEATS = 3
 BUDGET_BYTES = 2_000_000_000
 
@@ -58,12 +62,13 @@ def publish(lake_url: str, rows: int) -> None:
         values = {"run": run_id, "at": at, "number": number, "first": first, "last": first + rows}
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            made = connection.execute(GENERATED, values)
-            found = made.to_arrow_table().cast(arrow_schema(table.row))
-        warehouse.append_once(table, found, run_id=run_id)
+            made = connection.execute(GENERATED, values).to_arrow_reader(BATCH_ROWS)
+            warehouse.append_batches(
+                table, partial(_cast, made, arrow_schema(table.row)), rows=rows, run_id=run_id
+            )
         marker = PublishedRun(
             run_id=run_id,
-            recorded_at=found["recorded_at"][0].as_py(),
+            recorded_at=datetime.fromisoformat(f"{at}+00:00"),
             month=at[:7],
             kind="reindex",
             root_id="root",
@@ -74,6 +79,12 @@ def publish(lake_url: str, rows: int) -> None:
             reasons=None,
         )
         warehouse.append_once(PUBLISHED_RUNS, to_table([marker], PublishedRun), run_id=run_id)
+
+
+def _cast(batches: Any, schema: Any) -> Iterator[Any]:
+    import pyarrow as pa
+
+    return (pa.Table.from_batches([batch]).cast(schema) for batch in batches)
 
 
 def native(lake_url: str, target: str) -> None:

@@ -7,12 +7,18 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from models.domain.errors import BrokenError, BusyError, CorruptError, MissingError
+from models.domain.errors import (
+    BrokenError,
+    BusyError,
+    CorruptError,
+    MissingError,
+)
 from models.domain.warehouse_rows import RunStatus
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.tables import PARTITION, PUBLISHED_RUNS, TABLES, WarehouseTable
 from warehouse.sources import TableFile
 from warehouse.store.parts import Lake
+from warehouse.store.writing import described, evolved, reader_of, writer_properties
 
 FOLDER = "warehouse"
 """Where the tables live below the lake, unless the pointer says otherwise."""
@@ -28,8 +34,6 @@ COMMIT_RETRIES = 50
 """Retries inside one commit when others commit first (Delta's own default is 15): two publishers
 committed 20 of 20 on disk and on S3 (DESIGN D8)."""
 
-PAGE_ROWS = 1_000_000
-"""Rows of a page at most; a page ends at a megabyte anyway."""
 
 Result = TypeVar("Result")
 
@@ -41,45 +45,6 @@ class Compaction:
     files_before: int
     files_after: int
     files_removed: int
-
-
-def _described(schema: pa.Schema) -> pa.Schema:
-    """Return the schema with each column's description where Delta's readers look for it."""
-    fields = [
-        field.with_metadata({b"comment": (field.metadata or {}).get(b"doc", b"")})
-        for field in schema
-    ]
-    return pa.schema(fields)
-
-
-def _evolved(schema: pa.Schema, known: Collection[str]) -> pa.Schema:
-    """Return the schema with columns that the table has not yet as its older rows are: null."""
-    described = _described(schema)
-    return pa.schema(
-        [
-            own if own.name in known else field.with_nullable(nullable=True)
-            for own, field in zip(schema, described, strict=True)
-        ]
-    )
-
-
-def _writing(table: WarehouseTable) -> Any:
-    """Return how Parquet files are written: small, and quick to count over.
-
-    Whole numbers as differences: sizes decode four times faster than from a dictionary of half a
-    million values, and take less room. Pages of a million rows: with 20,000 (the writer's own) a
-    count costs a fifth more. Measured on ten million file versions, bench B9.
-    """
-    from deltalake import ColumnProperties, WriterProperties
-
-    packed = ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
-    return WriterProperties(
-        compression="ZSTD",
-        data_page_row_count_limit=PAGE_ROWS,
-        column_properties={
-            field.name: packed for field in arrow_schema(table.row) if field.type == pa.int64()
-        },
-    )
 
 
 def present_folder(lake: Lake) -> str:
@@ -129,7 +94,28 @@ class Warehouse:
             BusyError: others commit without end.
             BrokenError: the rows do not fit the table.
         """
-        return self._settled(lambda: self._append_once(table, rows, run_id))
+        return self.append_batches(table, lambda: [rows], rows=rows.num_rows, run_id=run_id)
+
+    def append_batches(
+        self,
+        table: WarehouseTable,
+        batches: Callable[[], Iterable[pa.Table]],
+        *,
+        rows: int,
+        run_id: str,
+    ) -> int:
+        """Append as `append_once` does, with one batch at a time in memory.
+
+        Args:
+            table: where to.
+            batches: gives the rows from the start, whenever it is called.
+            rows: how many there are.
+            run_id: the run; one append a table.
+
+        Raises:
+            BusyError, BrokenError: see `append_once`.
+        """
+        return self._settled(lambda: self._append_once(table, batches, rows, run_id))
 
     def rows_of(self, table: WarehouseTable, *, run_id: str) -> pa.Table:
         """Return the rows at rest of one run, published or not, (n,) in no order."""
@@ -246,7 +232,7 @@ class Warehouse:
         if delta is None:
             return None
         before = len(delta.file_uris())
-        delta.optimize.compact(writer_properties=_writing(table))
+        delta.optimize.compact(writer_properties=writer_properties(table))
         delta.create_checkpoint()
         removed = delta.vacuum(
             retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
@@ -271,28 +257,36 @@ class Warehouse:
         metrics = delta.delete(f"run_id IN ({listed})")
         return int(metrics.get("num_deleted_rows") or 0)
 
-    def _append_once(self, table: WarehouseTable, rows: pa.Table, run_id: str) -> int:
+    def _append_once(
+        self,
+        table: WarehouseTable,
+        batches: Callable[[], Iterable[pa.Table]],
+        rows: int,
+        run_id: str,
+    ) -> int:
         from deltalake import CommitProperties, Transaction, write_deltalake
 
         delta = self._open(table) or self._create(table)
-        if rows.num_rows == 0 or delta.transaction_version(run_id) is not None:
+        if rows == 0 or delta.transaction_version(run_id) is not None:
             return 0
         # The same snapshot that was asked is written to: a commit of this run that came in
         # between is then a conflict (seen: of three at once, one wins and two are refused).
         schema = arrow_schema(table.row)
         known = {field.name for field in delta.schema().fields}
         is_as_known = known == set(schema.names)
-        write_deltalake(
-            delta,
-            rows.cast(schema if is_as_known else _evolved(schema, known)),
-            mode="append",
-            schema_mode=None if is_as_known else "merge",
-            writer_properties=_writing(table),
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(run_id, 1)], max_commit_retries=COMMIT_RETRIES
-            ),
-        )
-        return rows.num_rows
+        shape = schema if is_as_known else evolved(schema, known)
+        with reader_of(batches, shape) as reader:
+            write_deltalake(
+                delta,
+                reader,
+                mode="append",
+                schema_mode=None if is_as_known else "merge",
+                writer_properties=writer_properties(table),
+                commit_properties=CommitProperties(
+                    app_transactions=[Transaction(run_id, 1)], max_commit_retries=COMMIT_RETRIES
+                ),
+            )
+        return rows
 
     def _settled(self, attempt: Callable[[], Result]) -> Result:
         """Repeat an attempt while others commit first; each attempt looks afresh."""
@@ -323,7 +317,7 @@ class Warehouse:
 
         return DeltaTable.create(
             self.uri(table.name),
-            schema=_described(arrow_schema(table.row)),
+            schema=described(arrow_schema(table.row)),
             mode="ignore",
             partition_by=[PARTITION] if table.has_partitions else None,
             name=table.name,

@@ -1,156 +1,25 @@
 """The lake: immutable Parquet parts and blobs at rest, on disk or on S3, named by their inputs."""
 
 import hashlib
-import os
-import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from models.domain.errors import (
-    BrokenError,
-    BusyError,
     CorruptError,
-    ForbiddenError,
     InvalidError,
     MissingError,
 )
 from models.domain.table_refs import TableRef
+from warehouse.store.shelves import LocalShelf, S3Shelf, Shelf, checked_uri
 
 ROW_GROUP_ROWS = 65_536
 """Rows of a row group; fixed, because it is part of the bytes. One batch (2,000 files) is one."""
 ZSTD_LEVEL = 3
 """Zstandard's own default; higher levels cost more CPU than the bytes they save here."""
-TEMPORARY_FOLDER = ".temporary"
-"""Below a lake on disk: files being written. Never read, removed when the write ends."""
-
-Value = TypeVar("Value")
-
-
-class _Shelf(Protocol):
-    """Bytes by name, whole or not at all."""
-
-    def path(self, uri: str) -> str: ...
-    def put(self, uri: str, data: bytes | memoryview) -> None: ...
-    def get(self, uri: str) -> bytes: ...
-    def names(self, uri: str) -> list[str]: ...
-
-
-@contextmanager
-def _translated(what: str) -> Generator[None]:
-    """Give foreign errors their kind where they enter."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise MissingError(f"{what}: not in the lake") from error
-    except PermissionError as error:
-        raise ForbiddenError(f"{what}: the lake does not let us in: {error}") from error
-    except (TimeoutError, ConnectionError) as error:
-        raise BusyError(f"{what}: the lake does not answer: {error}") from error
-    except OSError as error:
-        raise BrokenError(f"{what}: {error}") from error
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_folders(folder: Path) -> None:
-    """Create a folder and its parents, each on disk before what is below it."""
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _fsync_folder(folder.parent)
-
-
-class _LocalShelf:
-    """A folder: temporary file, fsync, rename, fsync of the folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def path(self, uri: str) -> str:
-        return str(self.root / uri)
-
-    def put(self, uri: str, data: bytes | memoryview) -> None:
-        target = self.root / uri
-        temporary = self.root / TEMPORARY_FOLDER / uuid.uuid4().hex
-        with _translated(uri):
-            _make_folders(target.parent)
-            _make_folders(temporary.parent)
-            try:
-                with temporary.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
-            _fsync_folder(target.parent)
-
-    def get(self, uri: str) -> bytes:
-        with _translated(uri):
-            return (self.root / uri).read_bytes()
-
-    def names(self, uri: str) -> list[str]:
-        with _translated(uri):
-            return [path.name for path in (self.root / uri).iterdir()]
-
-
-class _S3Shelf:
-    """A bucket's prefix: one PUT is atomic, and equal names carry equal bytes."""
-
-    def __init__(self, url: str, endpoint_url: str | None) -> None:
-        import s3fs
-
-        self.url = url
-        self.files: Any = s3fs.S3FileSystem(
-            endpoint_url=endpoint_url, use_listings_cache=False, skip_instance_cache=True
-        )
-
-    def path(self, uri: str) -> str:
-        return f"{self.url}/{uri}"
-
-    def put(self, uri: str, data: bytes | memoryview) -> None:
-        self._call(uri, partial(self.files.pipe_file, self.path(uri), bytes(data)))
-
-    def get(self, uri: str) -> bytes:
-        return self._call(uri, partial(self.files.cat_file, self.path(uri)))
-
-    def names(self, uri: str) -> list[str]:
-        paths = self._call(uri, partial(self.files.ls, self.path(uri), detail=False))
-        return [PurePosixPath(path).name for path in paths]
-
-    def _call(self, uri: str, call: Callable[[], Value]) -> Value:
-        from botocore.exceptions import BotoCoreError
-
-        with _translated(uri):
-            try:
-                return call()
-            except BotoCoreError as error:
-                raise BusyError(f"{uri}: the lake does not answer: {error}") from error
-
-
-def _checked(uri: str) -> str:
-    """Return the uri, if it names something below the lake.
-
-    Raises:
-        InvalidError: it is empty, absolute or climbs.
-    """
-    parts = PurePosixPath(uri).parts
-    if not parts or uri.startswith("/") or ".." in parts or parts[0] == TEMPORARY_FOLDER:
-        raise InvalidError(f"{uri!r} is no path below the lake")
-    return str(PurePosixPath(uri))
 
 
 class _Encoder:
@@ -215,7 +84,7 @@ class Lake:
         s3_endpoint_url: where S3 is, when it is not AWS.
     """
 
-    def __init__(self, url: str, shelf: _Shelf, s3_endpoint_url: str | None) -> None:
+    def __init__(self, url: str, shelf: Shelf, s3_endpoint_url: str | None) -> None:
         self.url = url
         self.s3_endpoint_url = s3_endpoint_url
         self._shelf = shelf
@@ -226,7 +95,7 @@ class Lake:
         Raises:
             InvalidError: `uri` is empty, absolute or climbs.
         """
-        return self._shelf.path(_checked(uri))
+        return self._shelf.path(checked_uri(uri))
 
     def write_part(self, table: pa.Table, *, uri: str, table_name: str) -> TableRef:
         """Write a table, whole or not at all, and return its reference.
@@ -261,7 +130,7 @@ class Lake:
         Raises:
             InvalidError, BusyError, BrokenError: see `write_part`.
         """
-        uri = _checked(uri)
+        uri = checked_uri(uri)
         encoder = _Encoder(schema, table_name)
         for batch in batches:
             encoder.write(batch)
@@ -269,7 +138,7 @@ class Lake:
 
     def part_writer(self, schema: pa.Schema, *, uri: str, table_name: str) -> "PartWriter":
         """Return a writer of one table, for who makes several tables at once; see above."""
-        return PartWriter(self._put, _Encoder(schema, table_name), _checked(uri), table_name)
+        return PartWriter(self._put, _Encoder(schema, table_name), checked_uri(uri), table_name)
 
     def _put(self, uri: str, encoder: _Encoder, table_name: str) -> TableRef:
         data = encoder.finish()
@@ -309,7 +178,7 @@ class Lake:
             yield file.read_row_group(group, columns=wanted)
 
     def _verified(self, ref: TableRef) -> bytes:
-        data = self._shelf.get(_checked(ref.uri))
+        data = self._shelf.get(checked_uri(ref.uri))
         if hashlib.sha256(data).hexdigest() != ref.sha256:
             raise CorruptError(f"{ref.uri}: the part was changed after it was written")
         return data
@@ -335,7 +204,7 @@ class Lake:
         """
         import pyarrow.parquet as pq
 
-        uri = _checked(uri)
+        uri = checked_uri(uri)
         try:
             data = self._shelf.get(uri)
             footer = pq.read_metadata(pa.BufferReader(data))
@@ -376,7 +245,7 @@ class Lake:
             BusyError: the lake does not answer.
             BrokenError: the lake cannot be written.
         """
-        self._shelf.put(_checked(uri), data)
+        self._shelf.put(checked_uri(uri), data)
 
     def read_blob(self, uri: str) -> bytes:
         """Return the bytes at `uri`.
@@ -384,7 +253,7 @@ class Lake:
         Raises:
             MissingError: there are none.
         """
-        return self._shelf.get(_checked(uri))
+        return self._shelf.get(checked_uri(uri))
 
     def names(self, uri: str) -> list[str]:
         """Return the names right below `uri`, sorted; [] when there is nothing.
@@ -393,7 +262,7 @@ class Lake:
             BusyError: the lake does not answer.
         """
         try:
-            return sorted(self._shelf.names(_checked(uri)))
+            return sorted(self._shelf.names(checked_uri(uri)))
         except MissingError:
             return []
 
@@ -441,9 +310,9 @@ def open_lake(url: str, *, s3_endpoint_url: str | None = None) -> Lake:
         if not url.removeprefix("s3://").strip("/"):
             raise InvalidError("a lake on S3 is s3://bucket/prefix")
         url = url.rstrip("/")
-        return Lake(url, _S3Shelf(url, s3_endpoint_url), s3_endpoint_url)
+        return Lake(url, S3Shelf(url, s3_endpoint_url), s3_endpoint_url)
     path = url.removeprefix("file://")
     if "://" in path or not path:
         raise InvalidError(f"a lake is a path or s3://bucket/prefix, not {url!r}")
     root = Path(path).expanduser().absolute()
-    return Lake(str(root), _LocalShelf(root), None)
+    return Lake(str(root), LocalShelf(root), None)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 from pydantic import TypeAdapter
@@ -81,7 +82,9 @@ def append_run(
         ref = run.tables.get(table.name)
         if ref is not None:
             on_step(f"append {table.name}")
-            appended[table.name] = warehouse.append_once(table, lake.read(ref), run_id=run.run_id)
+            appended[table.name] = warehouse.append_batches(
+                table, partial(lake.read_batches, ref), rows=ref.rows, run_id=run.run_id
+            )
     return appended
 
 
