@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from models.domain.columns import column
 
-SIGNATURE_VERSION = 4
+SIGNATURE_VERSION = 5
 """Raised whenever a signature of the same bytes would differ; part of every cache key."""
 
 Placement = tuple[float, float, float, float, float, float]
@@ -93,6 +93,9 @@ class PictureView:
     dhash: bytes = column("64-bit dHash, as `imagehash.dhash` of the upright picture; 8 bytes.")
     pdq: bytes = column("256-bit PDQ hash; 32 bytes.")
     quality: int = column("PDQ quality, 0 (flat) to 100.")
+    shown_permille: int = column(
+        "Area of the whole picture inside its uniform border, thousandths; 1000 without one."
+    )
     hashes: bytes = column("One 64-bit hash for each of `VARIANTS`, little-endian.")
     thumb: bytes = column("The view in 64 by 64 greys, row by row; 4096 bytes.")
 

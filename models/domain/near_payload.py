@@ -24,7 +24,7 @@ UNNAMED = ""
 MAXIMUM_PAYLOAD = 1 << 20
 """Bytes of the largest signature: a novel's shingles take 400 KB."""
 
-_VIEW = struct.Struct(f"<BB8s8s32s{8 * len(VARIANTS)}s{THUMB_SIDE * THUMB_SIDE}s")
+_VIEW = struct.Struct(f"<BBH8s8s32s{8 * len(VARIANTS)}s{THUMB_SIDE * THUMB_SIDE}s")
 _FRAME = struct.Struct("<QQB8s32s")
 _SOUND = struct.Struct("<Q")
 _TEXT = struct.Struct("<Q")
@@ -71,7 +71,14 @@ def pack(rows: Sequence[NearRow]) -> bytes:
 def _packed(row: NearRow) -> bytes:
     if isinstance(row, PictureView):
         return _VIEW.pack(
-            row.view, row.quality, row.phash, row.dhash, row.pdq, row.hashes, row.thumb
+            row.view,
+            row.quality,
+            row.shown_permille,
+            row.phash,
+            row.dhash,
+            row.pdq,
+            row.hashes,
+            row.thumb,
         )
     if isinstance(row, FilmFrame):
         return _FRAME.pack(row.at_ms, row.duration_ms, row.quality, row.phash, row.pdq)
@@ -107,8 +114,10 @@ def unpack(payload: bytes, sha256: str) -> list[NearRow]:
     raise ValueError("of no known kind")
 
 
-def _view(sha256: str, values: tuple[int, int, bytes, bytes, bytes, bytes, bytes]) -> PictureView:
-    view, quality, phash, dhash, pdq, hashes, thumb = values
+def _view(
+    sha256: str, values: tuple[int, int, int, bytes, bytes, bytes, bytes, bytes]
+) -> PictureView:
+    view, quality, shown_permille, phash, dhash, pdq, hashes, thumb = values
     return PictureView(
         sha256=sha256,
         version=SIGNATURE_VERSION,
@@ -117,6 +126,7 @@ def _view(sha256: str, values: tuple[int, int, bytes, bytes, bytes, bytes, bytes
         dhash=dhash,
         pdq=pdq,
         quality=quality,
+        shown_permille=shown_permille,
         hashes=hashes,
         thumb=thumb,
     )

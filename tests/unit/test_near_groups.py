@@ -50,6 +50,7 @@ CONTENT = {
     "b": ImageOps.mirror(scene(1)),
     "c": scene(1).crop((10, 10, 380, 290)),
     "d": scene(2),
+    "framed": ImageOps.expand(scene(1).resize((360, 270)), 40, "white"),
     "blank": Image.new("RGB", (400, 300), "white"),
     "blank2": Image.new("RGB", (500, 300), "white"),
     "t": story(1),
@@ -153,6 +154,14 @@ def test_pictures_and_texts_are_grouped_apart_and_never_removable(tmp_path):
 
 def test_the_order_of_files_and_signatures_does_not_matter(tmp_path):
     assert rows_of(FILES, tmp_path) == rows_of(FILES, tmp_path, order=-1)
+
+
+def test_the_pixels_of_a_frame_are_no_quality(tmp_path):
+    files = [file("framed.jpg", "framed"), file("one.jpg", "a")]
+    assert CONTENT["framed"].width > CONTENT["a"].width
+    rows = rows_of(files, tmp_path)
+    assert [(row.key, row.is_keeper) for row in rows] == [("one.jpg", True), ("framed.jpg", False)]
+    assert rows[0].keep_reason == "highest quality"
 
 
 @pytest.mark.scenario(33)

@@ -33,6 +33,8 @@ class FilmSearch:
         threshold: likeness that two films must have.
     """
 
+    shown = None
+
     def __init__(
         self,
         batches: Iterable[pa.RecordBatch],

@@ -1,6 +1,7 @@
 """Near groups of a root: one star for each keeper, rows like those of exact groups."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,17 @@ class _Members:
         self._candidates = standings.candidates()
         self._steps = steps_of(options.keep_rules)
         self._decisions = decisions
+        self._shown: dict[str, float] = {}
+
+    def frame(self, contents: Sequence[str], shown: Iterable[float]) -> None:
+        """Take in how much of each picture is not a border: a border is no quality."""
+        self._shown.update(zip(contents, shown, strict=True))
 
     def candidate(self, sha256: str) -> Candidate:
         """Return the file that stands for a content."""
-        return self._candidates[self._row[sha256]]
+        found = self._candidates[self._row[sha256]]
+        shown = self._shown.get(sha256, 1.0)
+        return found if shown == 1.0 else replace(found, pixels=round(found.pixels * shown))
 
     def rank(self, sha256: str) -> tuple[Any, ...]:
         """Return what sorts the best to keep first; no two contents have one."""
@@ -116,6 +124,8 @@ def near_groups(
     for truth_class, media, search in searches(signatures, scratch, thresholds or {}, workers):
         tell(media, search.threshold)
         names = search.contents
+        if search.shown is not None:
+            members.frame(names, search.shown.tolist())
         order = sorted(range(len(names)), key=lambda n: members.rank(names[n]))
 
         def is_apart(one: int, two: int, names: Sequence[str] = names) -> bool:

@@ -36,6 +36,7 @@ class Views:
     Attributes:
         contents: SHA-256 of each content, ascending.
         content_of: (n,) which content a view belongs to.
+        shown: (contents,) share of each picture that is inside its border, in [0, 1].
     """
 
     def __init__(self, batches: Iterable[pa.RecordBatch], scratch: Path) -> None:
@@ -47,18 +48,23 @@ class Views:
         """
         owners: list[NDArray[np.bytes_]] = [np.empty(0, "S64")]
         kinds: list[NDArray[np.int64]] = []
+        shown: list[NDArray[np.int64]] = []
         path = scratch / "thumbs.bin"
         with path.open("wb") as sink, (scratch / "hashes.bin").open("wb") as hashes:
             for batch in batches:
                 chosen = batch.filter(pc.field("quality") >= MINIMUM_QUALITY)
                 owners.append(np.array(texts(chosen, "sha256"), "S64"))
                 kinds.append(numbers(chosen, "view"))
+                shown.append(numbers(chosen, "shown_permille"))
                 hashes.writelines(blobs(chosen, "hashes"))
                 sink.writelines(blobs(chosen, "thumb"))
         names, owned = np.unique(np.concatenate(owners), return_inverse=True)
         self.contents = [name.decode() for name in names.tolist()]
         order = np.lexsort((np.concatenate(kinds) if kinds else owned, owned))
         self.content_of = owned[order]
+        self.shown = np.ones(len(names))
+        if shown:
+            self.shown[owned] = np.concatenate(shown) / 1000
         table = np.fromfile(scratch / "hashes.bin", "<u8")
         self._hashes = table.reshape(-1, len(VARIANTS))
         self._place = order
@@ -102,6 +108,7 @@ class PictureSearch:
 
     Attributes:
         contents: SHA-256 of each content, ascending.
+        shown: share of each picture that is inside its border, in [0, 1].
         radius: bits in which candidates were looked for.
         threshold: detail that two pictures must share.
         candidates: entries found: views that may show what a bucket of views shows.
@@ -125,6 +132,7 @@ class PictureSearch:
         """
         self.views = views
         self.contents = views.contents
+        self.shown = views.shown
         buckets, bucket_of = np.unique(views.hashes(0), return_inverse=True)
         self._bucket_of = bucket_of.astype(np.int32)
         order = np.argsort(self._bucket_of, kind="stable")

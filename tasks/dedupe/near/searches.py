@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from models.domain.duplicates import TruthClass
 from models.domain.near import FilmFrame, NearMedia, PictureView, SoundPrint, TextPrint
@@ -31,10 +32,20 @@ SignatureBatches = Callable[[], Iterable[pa.RecordBatch]]
 
 
 class Searched(Search, Protocol):
-    """A search that knows the contents it was made of, ascending by SHA-256."""
+    """A search that knows the contents it was made of.
+
+    Attributes:
+        contents: their SHA-256s, ascending.
+        threshold: smallest similarity ratio.
+    """
 
     contents: list[str]
     threshold: float
+
+    @property
+    def shown(self) -> NDArray[Any] | None:
+        """Return the share of each content that is not a border; None where nothing has one."""
+        ...
 
 
 def _batches(signatures: SignatureBatches, row_type: type) -> Iterator[pa.RecordBatch]:

@@ -80,6 +80,8 @@ class SoundSearch:
         threshold: agreement that two recordings must have.
     """
 
+    shown = None
+
     def __init__(
         self, batches: Iterable[pa.RecordBatch], *, threshold: float | None = None
     ) -> None:

@@ -66,6 +66,8 @@ class TextSearch:
         threshold: Jaccard index that two texts must have.
     """
 
+    shown = None
+
     def __init__(
         self, batches: Iterable[pa.RecordBatch], scratch: Path, *, threshold: float | None = None
     ) -> None:

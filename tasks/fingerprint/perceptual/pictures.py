@@ -80,7 +80,9 @@ def _small(grey: Image.Image) -> Image.Image:
     return grey.reduce(factor) if factor > 1 else grey
 
 
-def _view(sha256: str, view: int, grey: Image.Image, hashed: Image.Image) -> PictureView:
+def _view(
+    sha256: str, view: int, grey: Image.Image, hashed: Image.Image, shown: float
+) -> PictureView:
     small = pdq.averaged(np.asarray(grey))
     thumb = np.asarray(grey.resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.HAMMING))
     return PictureView(
@@ -91,6 +93,7 @@ def _view(sha256: str, view: int, grey: Image.Image, hashed: Image.Image) -> Pic
         dhash=hashes.dhash(hashed),
         pdq=pdq.hash_of(small),
         quality=pdq.quality(small),
+        shown_permille=round(1000 * shown),
         hashes=hashes.variant_hashes(thumb),
         thumb=thumb.tobytes(),
     )
@@ -115,9 +118,10 @@ def picture_views(picture: Image.Image, sha256: str, *, orientation: int = 1) ->
     whole = _shown(picture)
     grey = upright(_small(whole), orientation)
     hashed = grey if picture.format in _LOSSY else upright(_in_greys(picture), orientation)
-    views = [_view(sha256, 0, grey, hashed)]
     box = inner_box(np.asarray(whole))
-    if box is not None:
-        inner = upright(_small(whole.crop(box)), orientation)
-        views.append(_view(sha256, 1, inner, inner))
-    return views
+    if box is None:
+        return [_view(sha256, 0, grey, hashed, 1.0)]
+    cut = whole.crop(box)
+    shown = cut.width * cut.height / (whole.width * whole.height)
+    inner = upright(_small(cut), orientation)
+    return [_view(sha256, 0, grey, hashed, shown), _view(sha256, 1, inner, inner, shown)]
