@@ -148,13 +148,14 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
     from models.settings import Settings
     from tasks.categorize import core as categorizing
     from tasks.categorize.rules import CertainRules
-    from tasks.dedupe.core import exact_groups
+    from tasks.dedupe import core as dedupe
     from tasks.fingerprint.core import merge
     from tasks.ledger.ledger import open_ledger
     from tasks.manifest.core import COMPARED, compare, known
     from tasks.publish.roots import IndexRefs
     from tasks.publish.staging import staged
     from warehouse.schemas.arrow import arrow_schema
+    from warehouse.schemas.files import CATEGORY_COLUMNS
     from warehouse.store.parts import open_lake
 
     lake = open_lake(str(folder))
@@ -188,9 +189,10 @@ def simulate(count: int, folder: Path, servers: tuple[int, ...]) -> dict[str, An
                 categories = lake.write_part(decided, uri="c.parquet", table_name="categories")
                 del decided
             with steps.step("group"):
-                found = exact_groups(
-                    lake.read(files),
-                    lake.read(categories),
+                needed = dedupe.columns_needed(job.options, job.source_url, job.destination_url)
+                found = dedupe.exact_groups(
+                    lake.read(files, columns=needed),
+                    lake.read(categories, columns=("key", *CATEGORY_COLUMNS)),
                     options=job.options,
                     source_url=job.source_url,
                     destination_url=job.destination_url,

@@ -1,5 +1,6 @@
 """Exact groups: by content, aware of hardlinks, with one keeper each. Pure."""
 
+import dataclasses
 import hashlib
 import json
 from collections import defaultdict
@@ -13,12 +14,13 @@ import pyarrow.compute as pc
 
 from models.domain.decisions import Decisions
 from models.domain.duplicates import DuplicateRow, TruthClass
+from models.domain.fingerprint import Fingerprint
 from models.domain.jobs import Job, OrganizeOptions
 from models.domain.keep import Candidate, elect, steps_of
 from models.domain.placer import Placer
 from models.domain.targets import Target
 from models.domain.units import UnitKind, Units
-from tasks.dedupe.standing import Standings
+from tasks.dedupe.standing import STANDING_COLUMNS, Standings
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.files import find_table_units, sorted_files
 
@@ -56,6 +58,21 @@ def asked_for(
         [sorted(decisions.apart), sorted(decisions.keepers), decisions.kept_keys],
     ]
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
+
+
+_COLUMNS = ("key", "size_bytes", "sha256", "device", "inode", "problem")
+"""Columns of fingerprints that tell equal files and hardlinks."""
+
+
+def columns_needed(options: OrganizeOptions, source_url: str, destination_url: str) -> list[str]:
+    """Return the columns of fingerprints that `exact_groups` looks at, sorted.
+
+    Raises:
+        InvalidError: the options' mode or template cannot be used.
+    """
+    placer = Placer(options, source_url, destination_url)
+    facts = {field.name for field in dataclasses.fields(Fingerprint)}
+    return sorted(facts.intersection({*_COLUMNS, *STANDING_COLUMNS, *placer.columns}))
 
 
 def exact_groups(

@@ -18,7 +18,7 @@ from models.domain.placer import Placer, oldest_date
 from models.domain.units import Unit, UnitKind, Units
 
 _FACTS = ("camera_make", "camera_model", "latitude", "title", "artist", "album")
-_OWN = (
+STANDING_COLUMNS = (
     "modified_ns",
     "width",
     "height",
@@ -28,6 +28,7 @@ _OWN = (
     "captured_source",
     *_FACTS,
 )
+"""Columns of fingerprints that the keep rules look at."""
 CHUNK_ROWS = 50_000
 """Rows turned into Python objects at a time: about 100 MB."""
 
@@ -78,7 +79,7 @@ class Standings:
     def candidates(self) -> dict[int, Candidate]:
         """Return the candidate of every grouped row."""
         leaders = sorted({self._leader(row) for row in self._grouped})
-        columns = sorted({*_OWN, *self._placer.columns})
+        columns = sorted({*STANDING_COLUMNS, *self._placer.columns})
         made: dict[int, Callable[[str, bool], Candidate]] = {}
         for first in range(0, len(leaders), CHUNK_ROWS):
             chunk = leaders[first : first + CHUNK_ROWS]

@@ -9,6 +9,7 @@ from storage.opening import open_store
 from tasks.dedupe import core
 from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
+from warehouse.schemas.files import CATEGORY_COLUMNS
 from warehouse.store.parts import open_lake
 
 
@@ -44,9 +45,10 @@ def find_duplicates(job_id: str, fingerprints: TableRef, categories: TableRef) -
         found = lake.find(known)
         if found is not None:
             return found
+    needed = core.columns_needed(job.options, job.source_url, job.destination_url)
     groups = core.exact_groups(
-        lake.read(fingerprints),
-        lake.read(categories),
+        lake.read(fingerprints, columns=needed),
+        lake.read(categories, columns=("key", *CATEGORY_COLUMNS)),
         options=job.options,
         source_url=job.source_url,
         destination_url=job.destination_url,
