@@ -107,6 +107,7 @@ def exact_groups(
     options = options or OrganizeOptions()
     placer = Placer(options, source_url, destination_url, target)
     files = sorted_files(fingerprints, categories)
+    del fingerprints, categories  # `files` has its own
     groups = _rows_by_content(files)
     if not groups:
         return arrow_schema(DuplicateRow).empty_table()

@@ -108,13 +108,13 @@ def make_plan(  # noqa: PLR0917 - the tables a plan is made from, in the order t
         job = ledger.job(job_id)
     store = _destination(job, settings)
     needed = core.columns_needed(job.options, job.source_url, job.destination_url)
-    files, groups = lake.read(fingerprints, columns=needed), lake.read(duplicates)
+    groups = lake.read(duplicates)
     there, blocked = split_existing(lake.read(existing))
     passed_over = namespace_of(job.source_url, job.destination_url).addresses(
         texts(lake.read(problems), "key")
     )
     moves = core.make_moves(
-        files,
+        lake.read(fingerprints, columns=needed),  # held by nobody else: it is half of the memory
         lake.read(categories, columns=("key", *CATEGORY_COLUMNS)),
         groups,
         there,
@@ -125,7 +125,8 @@ def make_plan(  # noqa: PLR0917 - the tables a plan is made from, in the order t
         blocked=(*blocked, *(key.rstrip("/") for key in passed_over)),
     )
     moves = _with_displaced(moves, store, threads=_threads(settings))
-    totals = core.totals_of(moves, files, groups, problems=problems.rows)
+    sizes = lake.read(fingerprints, columns=["size_bytes"])
+    totals = core.totals_of(moves, sizes, groups, problems=problems.rows)
     return freeze_plan(job, moves, totals, lake=lake, settings=settings)
 
 
