@@ -119,8 +119,8 @@ def near_duplicates(
         remember_index(job_id, {**recall_index(job_id), "near": near})
         run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
         refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
-        facts = publish_catalog(job_id, root_id, *refs, near=near)
-        facts |= publish_run(job_id, root_id, *refs, near=near)
+        facts = publish_catalog(job_id, root_id, *refs, near=near, media=compared)
+        facts |= publish_run(job_id, root_id, *refs, near=near, media=compared)
         facts["near_rows"] = near.rows
         report_job(job_id, facts)
     return facts

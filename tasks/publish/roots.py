@@ -11,6 +11,7 @@ from models.domain.categories import CategoryRow
 from models.domain.duplicates import DuplicateRow, TruthClass
 from models.domain.fingerprint import Fingerprint, index_profile
 from models.domain.jobs import Job, JobKind
+from models.domain.near import NearMedia
 from models.domain.table_refs import TableRef
 from tasks.publish.catalog_rows import catalog_rows, links_of
 from tasks.publish.files import Known, files_after, index_of, with_categories
@@ -21,6 +22,8 @@ from tasks.publish.whereabouts import Whereabouts
 from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
 from warehouse.store.parts import Lake
 
+ALL_MEDIA = frozenset(media.value for media in NearMedia)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRefs:
@@ -28,12 +31,14 @@ class IndexRefs:
 
     Attributes:
         near: near groups, where they were looked for; without, those there were go on.
+        media: which of `NearMedia` were looked at for them; groups of others go on.
     """
 
     fingerprints: TableRef
     categories: TableRef
     duplicates: TableRef
     near: TableRef | None = None
+    media: frozenset[str] = ALL_MEDIA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,7 @@ class Given:
         categories: (n,) rows of CategoryRow; not read there either.
         duplicates: (m,) rows of DuplicateRow.
         near: (k,) rows of DuplicateRow that are only alike; None when nobody looked.
+        media: which of `NearMedia` were looked at for them.
     """
 
     root_id: str
@@ -52,6 +58,11 @@ class Given:
     categories: pa.Table
     duplicates: pa.Table
     near: pa.Table | None = None
+    media: frozenset[str] = ALL_MEDIA
+
+    def looked_at(self, group: DuplicateRow) -> bool:
+        """Return whether a group of an earlier run would have been found again, were it there."""
+        return self.near is not None and group.group_id.partition("-")[0] in self.media
 
     @classmethod
     def read(cls, lake: Lake, root_id: str, refs: IndexRefs, *, only_groups: bool) -> Self:
@@ -63,6 +74,7 @@ class Given:
             categories=categories.empty_table() if only_groups else lake.read(refs.categories),
             duplicates=lake.read(refs.duplicates),
             near=None if refs.near is None else lake.read(refs.near),
+            media=refs.media,
         )
 
 
@@ -201,8 +213,13 @@ def members_after(
     fresh = len(told)
     if root_id != change.complete:
         told += relocated(previous.duplicates, where, origin_root_id=root_id, root_id=root_id)
-    elif given is None or given.near is None:
-        alike = [each for each in previous.duplicates if each.truth_class != TruthClass.FULL_HASH]
+    else:
+        alike = [
+            each
+            for each in previous.duplicates
+            if each.truth_class != TruthClass.FULL_HASH
+            and not (given is not None and given.looked_at(each))
+        ]
         told += relocated(alike, where, origin_root_id=root_id, root_id=root_id)
     contents = _contents(files, {member.key for member in told})
     compared = _compared(previous)

@@ -1,7 +1,7 @@
 """Prefect edge of publishing: the catalog in Postgres, then the run in the warehouse."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from models.domain.warehouse_rows import RunStatus
 from models.settings import Settings
 from tasks.ledger.ledger import open_ledger
 from tasks.publish.ports import PublishLedger
-from tasks.publish.roots import IndexRefs
+from tasks.publish.roots import ALL_MEDIA, IndexRefs
 from tasks.publish.staging import Staged, staged
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.store.parts import Lake, open_lake
@@ -37,12 +37,17 @@ def as_refs(
     categories: TableRef | None,
     duplicates: TableRef | None,
     near: TableRef | None = None,
+    media: Iterable[str] | None = None,
 ) -> IndexRefs | None:
     """Return the references as one; None unless the first three are there."""
     if fingerprints is None or categories is None or duplicates is None:
         return None
     return IndexRefs(
-        fingerprints=fingerprints, categories=categories, duplicates=duplicates, near=near
+        fingerprints=fingerprints,
+        categories=categories,
+        duplicates=duplicates,
+        near=near,
+        media=ALL_MEDIA if media is None else frozenset(media),
     )
 
 
@@ -123,6 +128,7 @@ def publish_catalog(
     duplicates: TableRef | None = None,
     *,
     near: TableRef | None = None,
+    media: list[str] | None = None,
 ) -> dict[str, int]:
     """Bring the catalog up to date with what a job found and did; again changes nothing.
 
@@ -133,12 +139,13 @@ def publish_catalog(
         categories: its CategoryRow rows.
         duplicates: its DuplicateRow rows. An undo goes without the three.
         near: its near groups, rows of DuplicateRow, where they were looked for.
+        media: which of `NearMedia` were looked at for them; all of them when None.
 
     Returns:
         Counts of files inserted, updated, unchanged, moved and deleted, and of members of groups.
     """
     lake, ledger = open_both(Settings())
-    refs = as_refs(fingerprints, categories, duplicates, near)
+    refs = as_refs(fingerprints, categories, duplicates, near, media)
     return to_catalog(lake, ledger, job_id, staged(lake, ledger, job_id, root_id, refs))
 
 
@@ -170,6 +177,7 @@ def publish_run(
     duplicates: TableRef | None = None,
     *,
     near: TableRef | None = None,
+    media: list[str] | None = None,
 ) -> dict[str, int]:
     """Publish a job's history to the warehouse, judged before it is seen; again changes nothing.
 
@@ -180,6 +188,7 @@ def publish_run(
         categories: its CategoryRow rows.
         duplicates: its DuplicateRow rows. An undo goes without the three.
         near: its near groups, rows of DuplicateRow, where they were looked for.
+        media: which of `NearMedia` were looked at for them; all of them when None.
 
     Returns:
         How many rows were published, judged by how many expectations.
@@ -188,6 +197,6 @@ def publish_run(
         BrokenError: the run broke an expectation and is in quarantine.
     """
     lake, ledger = open_both(Settings())
-    refs = as_refs(fingerprints, categories, duplicates, near)
+    refs = as_refs(fingerprints, categories, duplicates, near, media)
     found = staged(lake, ledger, job_id, root_id, refs)
     return to_warehouse(lake, ledger, job_id, found, lambda run: Verdict(**judge_run(run)))

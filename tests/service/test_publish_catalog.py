@@ -561,6 +561,19 @@ def test_near_groups_follow_their_files_until_somebody_looks_again(world):
     assert lookalikes(world) == []
 
 
+def test_near_groups_of_media_that_nobody_looked_at_go_on(world):
+    first, _ = world.job(JobKind.REINDEX)
+    world.publish(first, world.index(first, "in", alike={"a.jpg": ["b.jpg"]}))
+    sounds, _ = world.job(JobKind.REINDEX)
+    refs = replace(world.index(sounds, "in", alike={}), media=frozenset({"audio"}))
+    world.publish(sounds, refs)
+    assert lookalikes(world) == [("a.jpg", True, 1.0), ("b.jpg", False, 0.9)]
+    pictures, _ = world.job(JobKind.REINDEX)
+    refs = replace(world.index(pictures, "in", alike={}), media=frozenset({"image"}))
+    world.publish(pictures, refs)
+    assert lookalikes(world) == []
+
+
 def test_without_its_keeper_there_is_no_near_group(world):
     job, _ = world.job(JobKind.REINDEX)
     alike = {"a.jpg": ["b.jpg", "e"]}
