@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from models.domain.decisions import Decisions
 from models.domain.duplicates import TruthClass
 from models.domain.errors import InvalidError
 from models.domain.operations import FolderRow, Operation, OperationState
@@ -38,6 +39,7 @@ _JOURNALED = frozenset({*WRITING, Action.ASSIGN})
 
 
 UNKNOWN = "its content, or a companion's, is not known, so its arrival could not be proven"
+DECIDED = "somebody decided after the plan was made that this one stays"
 GOING = "the file to keep is to go, too, so this one stays"
 """Why operations are refused when they are journaled."""
 
@@ -47,16 +49,20 @@ def trash_key(job_id: str, key: str) -> str:
     return f"{TRASH}/{job_id}/{key}"
 
 
-def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
+def operations_from(
+    approved: ApprovedPlan, moves: pa.Table, decisions: Decisions | None = None
+) -> list[Operation]:
     """Return the journal's rows of a plan: every move that writes, in the plan's order.
 
     What stays (skips and refusals of the plan) is not journaled, and `seq` counts what is, without
     gaps: `source_key` leads back to the plan's row. A move without known content is journaled as
-    refused with its whole unit, since nobody could prove afterwards that it arrived.
+    refused with its whole unit, since nobody could prove afterwards that it arrived; so is a
+    removal that people decided against since.
 
     Args:
         approved: the plan somebody approved.
         moves: (n,) rows of `Move`, any order.
+        decisions: what people have decided by now.
 
     Returns:
         At most (n,) operations sorted by `seq`.
@@ -73,9 +79,13 @@ def operations_from(approved: ApprovedPlan, moves: pa.Table) -> list[Operation]:
         if row.action == Action.MOVE and row.destination_key is not None
     }
     operations = [_operation(approved, row, keepers, seq) for seq, row in enumerate(writing)]
-    refused = dict.fromkeys(_going_keepers(writing), GOING) | dict.fromkeys(
-        (row.unit_id for row in writing if row.sha256 is None and row.action != Action.ASSIGN),
-        UNKNOWN,
+    refused = (
+        dict.fromkeys(_going_keepers(writing), GOING)
+        | dict.fromkeys(_decided_to_stay(writing, decisions or Decisions()), DECIDED)
+        | dict.fromkeys(
+            (row.unit_id for row in writing if row.sha256 is None and row.action != Action.ASSIGN),
+            UNKNOWN,
+        )
     )
     return [
         replace(each, state=OperationState.REFUSED, error=refused[each.unit_id])
@@ -95,6 +105,21 @@ def _going_keepers(rows: Sequence[Move]) -> Iterator[str]:
     for row in going.values():
         keeper = going.get(row.keeper_key or "")
         if keeper is not None and (is_alike(row.truth_class) or is_alike(keeper.truth_class)):
+            yield row.unit_id
+
+
+def _decided_to_stay(rows: Sequence[Move], decisions: Decisions) -> Iterator[str]:
+    """Yield units that would be removed though people decided that they stay."""
+    for row in rows:
+        if row.action != Action.TRASH or row.sha256 is None:
+            continue
+        others = (row.source_key, row.keeper_key or "")
+        if is_alike(row.truth_class):
+            is_kept = row.sha256 in decisions.keepers
+            is_kept = is_kept or decisions.is_apart(row.sha256, row.keeper_sha256 or row.sha256)
+        else:
+            is_kept = decisions.is_chosen(row.sha256, row.source_key, others)
+        if is_kept:
             yield row.unit_id
 
 

@@ -54,7 +54,11 @@ def begin_apply(job_id: str) -> int:
             return journaled
         approved = ledger.approved_plan(job_id)
         lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-        operations = operations_from(approved, lake.read(approved.plan.moves))
+        operations = operations_from(
+            approved,
+            lake.read(approved.plan.moves),
+            ledger.decisions_of(ledger.job(job_id).account_id),
+        )
         with _opened(settings, approved.plan.source_url, approved.plan.destination_url) as stores:
             ledger.begin(job_id, operations, folder_rows(stores, operations))
         return len(operations)

@@ -5,13 +5,21 @@ from datetime import UTC, datetime
 import pytest
 from apply_world import make_tree
 
+from models.domain.decisions import holding, keep, not_duplicate
 from models.domain.errors import InvalidError
 from models.domain.jobs import OrganizeOptions
 from models.domain.operations import FolderRow, OperationState
 from models.domain.plans import Action, ApprovedPlan, Move, Plan, PlanTotals
 from models.domain.table_refs import TableRef
 from storage.local import LocalStore
-from tasks.apply.planned import KEEPER_AT, KEEPER_URL, folder_rows, operations_from, parents
+from tasks.apply.planned import (
+    DECIDED,
+    KEEPER_AT,
+    KEEPER_URL,
+    folder_rows,
+    operations_from,
+    parents,
+)
 from warehouse.schemas.arrow import to_table
 
 
@@ -45,8 +53,8 @@ def move(seq, action, key, to=None, **more):
     return Move(seq=seq, action=action, source_key=key, destination_key=to, **(plain | more))
 
 
-def planned(*moves):
-    return operations_from(approved(), to_table(moves, Move))
+def planned(*moves, decisions=None):
+    return operations_from(approved(), to_table(moves, Move), decisions)
 
 
 def test_only_what_writes_is_journaled_in_order_without_gaps():
@@ -139,3 +147,24 @@ def test_folders_are_noted_before_anything_is_written(tmp_path):
     assert found["file:///out", "X"] == FolderRow(key="X", url="file:///out", existed=False)
     assert found["file:///in", "deep"].mode == 0o750
     assert found["file:///in", "deep"].modified_ns == (source / "deep").stat().st_mtime_ns
+
+
+def test_what_people_decided_since_the_plan_stays():
+    alike = {"keeper_key": "k", "keeper_sha256": "aa", "truth_class": "perceptual"}
+    rows = (
+        move(0, Action.TRASH, "apart", sha256="bb", **alike),
+        move(1, Action.TRASH, "kept", sha256="cc", **alike),
+        move(2, Action.TRASH, "goes", sha256="dd", **alike),
+        move(3, Action.TRASH, "named", sha256="ee", keeper_key="k", truth_class="full_hash"),
+        move(4, Action.TRASH, "other", sha256="ee", keeper_key="k", truth_class="full_hash"),
+    )
+    decided = holding([not_duplicate("bb", "aa"), keep("cc", "kept"), keep("ee", "named")])
+    assert {each.error for each in planned(*rows)} == {None}
+    refused = {each.source_key: each.error for each in planned(*rows, decisions=decided)}
+    assert refused == {
+        "apart": DECIDED,
+        "kept": DECIDED,
+        "goes": None,
+        "named": DECIDED,
+        "other": None,
+    }
