@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-duplicates bench-search bench-categorize format campaign-crash clean
+.PHONY: help install demo test check bench bench-duplicates bench-search bench-categorize format campaign-crash campaign-scale clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -16,10 +16,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The image towers' extra, which the tests want and nothing else; TORCH_INDEX picks other wheels.
+# The extras of image towers and Ray, which the tests want and nothing else; TORCH_INDEX picks
+# other wheels.
 CLIP_STAMP := $(VENV)/.installed-clip
 $(CLIP_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt --editable '.[dev,clip]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt --editable '.[dev,clip,ray]'
 	@touch $@
 
 install: $(STAMP)  ## make the virtual environment with pinned versions
@@ -57,6 +58,9 @@ bench-categorize: $(STAMP)  ## categories beside a bag of words, confidence, spe
 
 campaign-crash: $(STAMP)  ## the long crash campaign: more kills, both storages
 	$(BIN)/python -m pytest tests/crash -n $(JOBS) --campaign
+
+campaign-scale: $(CLIP_STAMP)  ## several workers and a Redis: workers and leader killed in turn
+	$(BIN)/python -m pytest tests/scale --scale
 
 clean:  ## remove the virtual environment and caches (never your data)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
