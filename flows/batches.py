@@ -9,7 +9,11 @@ from prefect import Task
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.ray_cluster import cluster_cores, submit_to_ray
 from models.settings import Settings
+
+RAY_BATCHES = 10
+"""A task run on Ray costs some 20 times one in a thread (DESIGN D10): its batches are larger."""
 
 MAX_THREADS = 8
 """Task runs of one flow run at once; each uses the cores by itself."""
@@ -20,9 +24,20 @@ def threads() -> TaskRunner[PrefectFuture[Any]]:
     return cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=MAX_THREADS))
 
 
+def on_ray() -> bool:
+    """Whether heavy batches run on Ray."""
+    return Settings().task_runner == "ray"
+
+
+def batch_files() -> int:
+    """Files of a batch: more where a task run costs more."""
+    return Settings().batch_files * (RAY_BATCHES if on_ray() else 1)
+
+
 def width() -> int:
     """Task runs in flight: one being worked on for each core, and one that waits."""
-    return (Settings().work_threads or os.cpu_count() or 1) + 1
+    cores = cluster_cores() if on_ray() else os.cpu_count()
+    return (Settings().work_threads or cores or 1) + 1
 
 
 def run_window(
@@ -31,6 +46,7 @@ def run_window(
     *,
     width: int,
     at_boundary: Callable[[int], None],
+    is_heavy: bool = False,
 ) -> list[Any]:
     """Submit calls of a task, at most `width` at once, and return their results in order.
 
@@ -40,7 +56,9 @@ def run_window(
         width: task runs in flight at most.
         at_boundary: told the number of finished calls after each; may raise to stop: what is
             in flight is waited for, so nothing is left half done.
+        is_heavy: whether it computes for long on little data, so that Ray may take it.
     """
+    submit = submit_to_ray(task) if is_heavy and on_ray() else task.submit
     in_flight: deque[PrefectFuture[Any]] = deque()
     results: list[Any] = []
 
@@ -52,7 +70,7 @@ def run_window(
         for call in calls:
             if len(in_flight) >= width:
                 take()
-            in_flight.append(task.submit(**call))
+            in_flight.append(submit(**call))
         while in_flight:
             take()
     finally:

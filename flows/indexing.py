@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flows.batches import run_window, width
+from flows.batches import batch_files, run_window, width
 from flows.understanding import understood
 from models.domain.table_refs import TableRef
-from models.settings import Settings
 from tasks.categorize.correcting_task import apply_corrections
 from tasks.categorize.task import categorize
 from tasks.dedupe.task import find_duplicates
 from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
+from tasks.lifecycle.shards import parts_of_shards
 from tasks.lifecycle.task import JobRun, batch_ranges, remember_index
 from tasks.manifest.task import list_manifest
 
@@ -32,6 +33,32 @@ class Indexed:
     duplicates: TableRef
 
 
+def fingerprint_calls(
+    job_id: str, root_id: str, changed: TableRef, *, sign: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the arguments of each batch that reads what changed, in order of keys.
+
+    Args:
+        job_id: the job.
+        root_id: where the files are.
+        changed: rows of ManifestRow.
+        sign: which of `NearMedia` are signed on the way.
+    """
+    ranges = batch_ranges(changed.rows, batch_rows=batch_files())
+    return [
+        {
+            "job_id": job_id,
+            "root_id": root_id,
+            "batch": batch,
+            "manifest": changed,
+            "first": first,
+            "last": last,
+            "sign": list(sign),
+        }
+        for batch, (first, last) in enumerate(ranges)
+    ]
+
+
 def index_root(run: JobRun, root_id: str, *, sign: Sequence[str] = ()) -> Indexed:
     """List a root, read what changed, categorize everything and group equal contents.
 
@@ -41,7 +68,6 @@ def index_root(run: JobRun, root_id: str, *, sign: Sequence[str] = ()) -> Indexe
         sign: which of `NearMedia` are to be compared later, so that one read serves that, too.
     """
     job_id = run.job.id
-    settings = Settings()
     run.progress("listing", 0, 1, span=(0.0, LISTED))
     listed = list_manifest(job_id, root_id)
     total = listed.manifest.rows
@@ -49,38 +75,28 @@ def index_root(run: JobRun, root_id: str, *, sign: Sequence[str] = ()) -> Indexe
     known = total - listed.changed.rows
     run.safe_point()
 
-    ranges = batch_ranges(listed.changed.rows, batch_rows=settings.batch_files)
+    run.progress("fingerprinting", known, total, span=(LISTED, FINGERPRINTED), files_total=total)
+    calls = fingerprint_calls(job_id, root_id, listed.changed, sign=sign)
 
     def at_boundary(done: int) -> None:
-        read = ranges[done - 1][1] if done else 0
+        read = known + (calls[done - 1]["last"] if done else 0)
         run.progress(
             "fingerprinting",
-            known + read,
+            read,
             total,
             span=(LISTED, FINGERPRINTED),
             files_total=total,
-            files_processed=known + read,
+            files_processed=read,
         )
         run.safe_point()
 
-    run.progress("fingerprinting", known, total, span=(LISTED, FINGERPRINTED), files_total=total)
-    parts = run_window(
-        fingerprint_batch,
-        (
-            {
-                "job_id": job_id,
-                "root_id": root_id,
-                "batch": batch,
-                "manifest": listed.changed,
-                "first": first,
-                "last": last,
-                "sign": list(sign),
-            }
-            for batch, (first, last) in enumerate(ranges)
-        ),
-        width=width(),
-        at_boundary=at_boundary,
-    )
+    parts = parts_of_shards(job_id, rows=listed.changed.rows)
+    if parts:
+        at_boundary(len(calls))
+    else:
+        parts = run_window(
+            fingerprint_batch, calls, width=width(), at_boundary=at_boundary, is_heavy=True
+        )
     # A root in which nothing changed keeps the very part that it has.
     fingerprints = (
         merge_fingerprints(job_id, root_id, parts, listed.known) if parts else listed.known

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from flows.batches import run_window, width
+from flows.batches import batch_files, run_window, width
 from models.domain.table_refs import TableRef
-from models.settings import Settings
 from tasks.categorize.understand_task import (
     OPEN_BELOW,
     list_pictures,
@@ -42,7 +41,7 @@ def _texts(
 ) -> list[TableRef]:
     job_id = run.job.id
     contents = list_texts(job_id, fingerprints, categories, OPEN_BELOW)
-    ranges = batch_ranges(contents.rows, batch_rows=Settings().batch_files)
+    ranges = batch_ranges(contents.rows, batch_rows=batch_files())
     calls = [
         {"job_id": job_id, "batch": batch, "contents": contents, "first": first, "last": last}
         for batch, (first, last) in enumerate(ranges)
@@ -52,19 +51,21 @@ def _texts(
         ({"root_id": root_id, **call} for call in calls),
         width=width(),
         at_boundary=_told(run, "reading texts", ranges, _READING),
+        is_heavy=True,
     )
     return run_window(
         understand_texts,
         ({**call, "evidence": part} for call, part in zip(calls, evidence, strict=True)),
         width=width(),
         at_boundary=_told(run, "understanding texts", ranges, _TEXTS),
+        is_heavy=True,
     )
 
 
 def _pictures(run: JobRun, fingerprints: TableRef, categories: TableRef) -> list[TableRef]:
     job_id = run.job.id
     pictures = list_pictures(job_id, fingerprints, categories)
-    ranges = batch_ranges(pictures.rows, batch_rows=Settings().batch_files)
+    ranges = batch_ranges(pictures.rows, batch_rows=batch_files())
     return run_window(
         understand_pictures,
         (
@@ -73,6 +74,7 @@ def _pictures(run: JobRun, fingerprints: TableRef, categories: TableRef) -> list
         ),
         width=width(),
         at_boundary=_told(run, "understanding pictures", ranges, _PICTURES),
+        is_heavy=True,
     )
 
 

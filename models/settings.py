@@ -1,6 +1,7 @@
 """The configuration's shape: one frozen object, built once per edge and passed down."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -87,6 +88,26 @@ class Settings(BaseSettings):
     )
     tenant_jobs: int = Field(
         default=4, ge=1, description="Jobs of one account that may run at the same time."
+    )
+    sweep_runs: int = Field(
+        default=2,
+        ge=0,
+        description="Flow runs of a visit to all roots at once; 0: one root after the other in the "
+        "visit's own run.",
+    )
+    shard_files: int = Field(
+        default=100_000,
+        ge=1,
+        description="Changed files of one root above which several flow runs read them (half an "
+        "hour of work for two cores).",
+    )
+    task_runner: Literal["threads", "ray"] = Field(
+        default="threads",
+        description="What batches of reading and embedding run on: `threads`, or a Ray cluster.",
+    )
+    ray_address: str | None = Field(
+        default=None,
+        description="Ray cluster, `ray://host:10001` or `auto`; one of this machine when unset.",
     )
     trash_days: int = Field(default=30, ge=0, description="Age at which `purge` empties the trash.")
     lease_s: float = Field(

@@ -1,9 +1,11 @@
 """Environment variables of the children: Prefect tuned, ours exported, strangers kept."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.embedded.places import Places
+from models.domain.errors import InvalidError
 
 STACK_MARK = "FILEORGANIZER_STACK"
 """Set to the home in every child (and so in their children): says whose an orphan is."""
@@ -43,6 +45,32 @@ WORKER = {
 
 LOGGING = {"PREFECT_LOGGING_COLORS": "false", "PREFECT_CLI_COLORS": "false", "NO_COLOR": "1"}
 """Logs are files."""
+
+
+def messaging(redis_url: str) -> dict[str, str]:
+    """Variables of a Prefect server whose events and slots go through Redis.
+
+    In bursts the server's own broker, in its memory, drops task-run history (DESIGN D4); and
+    several servers side by side need one that they share.
+
+    Args:
+        redis_url: `redis://[:password@]host:port/0`, or `rediss://`; Redis 6.2 or newer.
+
+    Raises:
+        InvalidError: the extra `redis` is not installed.
+    """
+    if find_spec("prefect_redis") is None:
+        raise InvalidError(
+            "FILEORGANIZER_REDIS_URL needs the extra `redis`: pip install 'fileorganizer[redis]'"
+        )
+    return {
+        "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
+        "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
+        "PREFECT_SERVER_DOCKET_URL": redis_url,
+        "PREFECT_REDIS_MESSAGING_URL": redis_url,
+    }
 
 
 def child_environment(

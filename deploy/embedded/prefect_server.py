@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.embedded.children import ChildSpec
-from deploy.embedded.environment import SERVER, child_environment
+from deploy.embedded.environment import SERVER, child_environment, messaging
 from deploy.embedded.places import Places
 from deploy.embedded.prefect_api import PrefectApi
 from models.domain.errors import ConflictError
@@ -49,12 +49,17 @@ def is_free(port: int) -> bool:
     return False
 
 
-def server_spec(places: Places, environ: Mapping[str, str], port: int) -> ChildSpec:
+def server_spec(
+    places: Places, environ: Mapping[str, str], port: int, *, redis_url: str | None = None
+) -> ChildSpec:
     """How to run the server.
 
     Its database is SQLite below PREFECT_HOME unless `environ` sets
     `PREFECT_API_DATABASE_CONNECTION_URL`. Only pages of its own origin may call it: without that
     any web page the user visits could, as it asks for no password.
+
+    Raises:
+        InvalidError: Redis is wished for, and the extra `redis` is not installed.
     """
     origin = f"http://{HOST}:{port}"
     given = {name: value for name, value in environ.items() if name != "PREFECT_API_URL"}
@@ -67,7 +72,14 @@ def server_spec(places: Places, environ: Mapping[str, str], port: int) -> ChildS
     return ChildSpec(
         name=NAME,
         command=(sys.executable, "-m", "prefect", "server", "start"),
-        environment=child_environment(given, places, Path(sys.executable).parent, SERVER, forced),
+        environment=child_environment(
+            given,
+            places,
+            Path(sys.executable).parent,
+            SERVER,
+            messaging(redis_url) if redis_url else {},
+            forced,
+        ),
         folder=places.prefect,
         log=places.log(NAME),
     )

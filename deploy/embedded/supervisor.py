@@ -103,7 +103,14 @@ class Supervisor:
             self._api_url = previous.prefect_api_url if previous else None
             port = prefect_server.choose_port(self._settings.prefect_port, self._api_url)
             self._api_url = f"http://{prefect_server.HOST}:{port}/api"
-            self._start(prefect_server.server_spec(self._places, self._environ, port))
+            redis = self._settings.redis_url
+            spec = prefect_server.server_spec(
+                self._places,
+                self._environ,
+                port,
+                redis_url=redis.get_secret_value() if redis else None,
+            )
+            self._start(spec)
         else:
             self._api_url = self._settings.prefect_api_url.rstrip("/")
         self._bring_up_database()

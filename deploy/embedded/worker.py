@@ -57,7 +57,8 @@ def worker_spec(
         exported: Addresses of the other parts, for the flows.
         root: Where `prefect.yaml` and the flows are.
     """
-    limit = max(2, os.cpu_count() or 1)
+    # One for each core, two at least; and who leads a visit to all roots, which works little.
+    limit = max(2, os.cpu_count() or 1) + 1
     forced = {**exported, ROOT_NAME: str(root)}
     return ChildSpec(
         name=NAME,

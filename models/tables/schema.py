@@ -38,6 +38,7 @@ from models.tables.sessions import (
     OneTimeTokenRow,
     RecoveryCodeRow,
 )
+from models.tables.sweeps import JobShardRow, SweepRow
 from models.tables.uploads import (
     FileCountRow,
     StorageLedgerRow,
@@ -76,6 +77,8 @@ PIPELINE: tuple[type[Base], ...] = (
     RuleRow,
     ScheduleRow,
     FolderStyleRow,
+    SweepRow,
+    JobShardRow,
 )
 """The tables of the pipeline."""
 

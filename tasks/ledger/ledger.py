@@ -14,6 +14,8 @@ from tasks.ledger.labels import Labels
 from tasks.ledger.leases import Leases
 from tasks.ledger.plans import Plans
 from tasks.ledger.search_index import SearchIndex
+from tasks.ledger.shards import Shards
+from tasks.ledger.sweeps import Sweeps
 from tasks.ledger.tags import Tags
 from tasks.ledger.texts import Texts
 from tasks.ledger.vectors import Vectors
@@ -32,6 +34,8 @@ class Ledger(
     Texts,
     SearchIndex,
     Vectors,
+    Sweeps,
+    Shards,
 ):
     """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from models.domain.plans import Plan
+from tasks.lifecycle.sweep_units import TenantProgress
 
 
 def plan_table(plan: Plan) -> None:
@@ -39,6 +40,19 @@ def counts_table(what: str, results: dict[str, Any], *, by: str = "root") -> Non
         for root_id, facts in results.items()
     ]
     create_table_artifact(key=what, table=rows, description=f"{what}, by {by}")
+
+
+def sweep_table(sweep_id: str, progress: list[TenantProgress]) -> None:
+    """Publish how far a visit to all roots is, one row an account, under the key of the sweep."""
+    from prefect.artifacts import create_table_artifact
+
+    rows = [asdict(each) for each in progress]
+    done = sum(each.done + each.failed for each in progress)
+    create_table_artifact(
+        key=f"sweep-{sweep_id[:8]}",
+        table=rows,
+        description=f"Visit {sweep_id}: {done} of {sum(each.roots for each in progress)} roots",
+    )
 
 
 class ProgressArtifact:

@@ -13,7 +13,7 @@ from typing import Self
 from models.domain.entitlements import require_files
 from models.domain.errors import ConflictError, FileOrganizerError
 from models.domain.jobs import Job, JobStatus
-from tasks.lifecycle.ports import JobLedger
+from tasks.lifecycle.ports import JobLedger, LeaseLedger
 
 PROGRESS_INTERVAL_S = 0.25
 """At most four progress records a second for each job (DESIGN D11)."""
@@ -44,7 +44,7 @@ def worker_name() -> str:
 class Lease:
     """Keeps a job's lease alive from a thread of its own while the body runs."""
 
-    def __init__(self, ledger: JobLedger, job_id: str, ttl_s: float) -> None:
+    def __init__(self, ledger: LeaseLedger, job_id: str, ttl_s: float) -> None:
         self._ledger = ledger
         self._job_id = job_id
         self._ttl_s = ttl_s

@@ -143,12 +143,17 @@ def roots_to_visit(root_id: str | None) -> list[str]:
     return sorted(root.id for root in roots)
 
 
-def job_for_root(kind: JobKind, root_id: str) -> str:
-    """Create a job that concerns one whole root, and return its id."""
+def job_for_root(kind: JobKind, root_id: str, *, job_id: str | None = None) -> str:
+    """Create a job that concerns one whole root, and return its id.
+
+    Raises:
+        MissingError: there is no such root.
+        ConflictError: a job of the id given exists.
+    """
     with open_ledger(Settings()) as ledger:
         root = ledger.root(root_id)
         job = Job(
-            id=str(uuid.uuid4()),
+            id=job_id or str(uuid.uuid4()),
             kind=kind,
             account_id=root.account_id or ledger.local_account(),
             status=JobStatus.PENDING,

@@ -68,6 +68,7 @@ def stack(open_folder: Path) -> Iterator[dict[str, str]]:
         "FILEORGANIZER_PREFECT_PORT": "0",
         "FILEORGANIZER_LEASE_S": "6",
         "FILEORGANIZER_BATCH_FILES": "400",
+        "FILEORGANIZER_SHARD_FILES": "1000",
     }
     for name in ("PREFECT_API_URL", "FILEORGANIZER_DATABASE_URL"):
         env.pop(name, None)

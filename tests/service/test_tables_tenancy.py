@@ -15,7 +15,7 @@ from models.tables.tenancy import POLICY, TENANT_ROLE, protect, rule_of
 
 pytestmark = pytest.mark.service
 
-NOBODYS = {"content_texts"}
+NOBODYS = {"content_texts", "sweeps"}
 """Tables that are no tenant's: tenants cannot reach them at all."""
 
 
