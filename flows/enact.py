@@ -87,7 +87,7 @@ def enact(job_id: str) -> dict[str, Any]:
         carry_out(run, total, start=0.65)
         facts = settle(run)
         run.progress("publishing", 0, 1, span=(APPLIED, 1.0))
-        refs = recall_index(job_id)
+        refs: dict[str, Any] = {**recall_index(job_id)}
         facts |= publish_catalog(job_id, run.job.source_root_id, **refs)
         facts |= publish_run(job_id, run.job.source_root_id, **refs)
         facts["ai"] = understanding_of(run.job)
