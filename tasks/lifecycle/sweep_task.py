@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from models.domain.errors import ConflictError, MissingError
-from models.domain.jobs import JobKind
+from models.domain.jobs import JobKind, JobStatus
 from models.domain.sweeps import JobStanding
 from models.settings import Settings
 from tasks.ledger.ledger import open_ledger
@@ -26,6 +26,9 @@ __all__ = [
     "split",
     "sweep_roots",
 ]
+
+ROOTS_SHOWN = 500
+"""Rows of an artifact; the flow's result has all of them."""
 
 TELL_S = 20.0
 """Between two looks that operators get; each is a version of the artifact."""
@@ -48,10 +51,11 @@ def sweep_roots() -> dict[str, Any]:
             make_job=_make_job,
         )
         sweeper.run(_teller(sweep.id))
-        outcomes = sweeper.outcomes()
+        outcomes = {root: _outcome(standing) for root, standing in sweeper.outcomes().items()}
         artifacts.sweep_table(sweep.id, sweeper.progress())
+        artifacts.counts_table(f"sweep-roots-{sweep.id[:8]}", _worst_first(outcomes))
         ledger.finish_sweep(sweep.id)
-    return {root_id: _outcome(standing) for root_id, standing in outcomes.items()}
+    return outcomes
 
 
 def in_sweep() -> Any:
@@ -90,6 +94,12 @@ def _teller(sweep_id: str) -> Callable[[list[TenantProgress]], None]:
             last, told_at = progress, now
 
     return tell
+
+
+def _worst_first(outcomes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what operators see of the roots: those that went wrong first, not more than fit."""
+    ordered = sorted(outcomes, key=lambda root: outcomes[root]["status"] == JobStatus.COMPLETED)
+    return {root: outcomes[root] for root in ordered[:ROOTS_SHOWN]}
 
 
 def _outcome(standing: JobStanding | None) -> dict[str, Any]:

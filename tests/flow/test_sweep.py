@@ -1,5 +1,6 @@
 """A visit to some roots by flow runs on the worker: in turns, a big one shared out."""
 
+import time
 import uuid
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deploy.embedded.addresses import running_stack
+from deploy.embedded.prefect_api import PrefectApi
 from models.domain.jobs import JobKind, JobStatus
 from models.domain.sweeps import Bundle, Sweep
 from models.settings import Settings
@@ -80,3 +82,36 @@ def test_roots_are_visited_on_the_worker_and_a_big_one_is_shared_out(
     last = ledger.last_index(roots[0])
     assert last is not None
     assert last.rows == FILES == big.files_total
+
+
+SCHEDULED = {
+    "reindex/nightly": "30 2 * * *",
+    "index-search/nightly-search": "0 3 * * *",
+    "purge/daily": "30 3 * * *",
+    "verify/weekly": "30 4 * * 0",
+    "daily/daily": "20 0 * * *",
+    "compact/monthly": "15 1 1 * *",
+}
+
+
+def test_every_schedule_makes_runs(stack: dict[str, str]):
+    addresses = running_stack(Settings(home=Path(stack["FILEORGANIZER_HOME"])))
+    assert addresses is not None
+    api = PrefectApi(addresses.prefect_api_url)
+    deployments = {each["id"]: each for each in api.filter("deployments", {})}
+    schedules = {
+        f"{each['name']}/{schedule['slug']}": schedule["schedule"]["cron"]
+        for each in deployments.values()
+        for schedule in each["schedules"]
+        if schedule["active"]
+    }
+    assert schedules == SCHEDULED
+
+    def planned() -> set[str]:
+        runs = api.filter("flow_runs", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
+        return {deployments[run["deployment_id"]]["name"] for run in runs if run["auto_scheduled"]}
+
+    deadline = time.monotonic() + 200
+    while planned() != {name.partition("/")[0] for name in SCHEDULED}:
+        assert time.monotonic() < deadline, planned()
+        time.sleep(0.5)

@@ -158,4 +158,30 @@ def test_workers_and_leader_are_killed_and_every_shard_is_read_once(
     told = str([table["data"] for table in tables])
     assert re.search(r"shards_done.{2,6}8", told)
     assert str(tmp_path) not in told
+    assert root_id in told
     assert cluster.ledger.current_sweep(JobKind.REINDEX) is None
+
+
+MANY = 10
+
+
+def test_one_root_of_one_account_does_not_wait_for_the_many_of_another(
+    cluster: Cluster, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    many, one = account(database_url), account(database_url)
+    for number in range(MANY + 1):
+        folder = tmp_path / f"{number:02}"
+        folder.mkdir()
+        (folder / "a.txt").write_text(f"{number}")
+        owner = one if number == MANY else many  # the one comes last
+        cluster.ledger.root_for(canonical_url(str(folder)), account_id=owner)
+    cluster.env["FILEORGANIZER_SWEEP_RUNS"] = "2"
+    cluster.worker("alone", limit=2)
+    assert cluster.lead().wait(timeout=900) == 0
+    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
+        order = connection.execute(
+            "SELECT user_id::text, status FROM organization_jobs ORDER BY started_at"
+        ).fetchall()
+    assert Counter(order) == {(many, "completed"): MANY, (one, "completed"): 1}
+    assert one in [owner for owner, _ in order[:3]]
+    print("the one account's root was visited as number", [who for who, _ in order].index(one) + 1)
