@@ -13,6 +13,7 @@ from models.tables.jobs import OrganizationJobRow
 from models.tables.roots import StorageRootRow
 from models.tables.sweeps import SweepRow
 from tasks.ledger.database import Database
+from tasks.ledger.shards import any_of
 
 SWEEPS = table_of(SweepRow)
 JOBS = table_of(OrganizationJobRow)
@@ -66,7 +67,7 @@ class Sweeps(Database):
             JOBS.c.files_total,
             live.label("is_held"),
             JOBS.c.paused_at.is_not(None).label("is_resting"),
-        ).where(JOBS.c.id.in_(list(job_ids)))
+        ).where(JOBS.c.id == any_of(job_ids))
         with self._transaction() as connection:
             rows = connection.execute(query).mappings().all()
         return {

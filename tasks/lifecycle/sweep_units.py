@@ -148,12 +148,11 @@ def is_dead(
 ) -> bool:
     """Whether nobody will finish a unit.
 
-    Its run ended; or its holder's lease ran out; or a worker took the run and nothing holds the
-    unit for so long that the process must have been killed before it came so far. (Who is launched
-    then beside one who only waits for a slot does no harm: one of the two holds the unit.)
+    Its run ended, and no lease is live (that of a killed process is, for a while: who came then
+    would find the unit held); or its holder's lease ran out; or a worker took the run and nothing
+    holds the unit for so long that the process must have been killed before it came so far. (Who
+    is launched then beside one who only waits for a slot does no harm: one of the two holds it.)
     """
-    if run is None or run.is_over:
-        return True
     unit = flight.unit
     if unit.shard is not None:
         shard = shared[unit.job_ids[0]][unit.shard]
@@ -168,6 +167,8 @@ def is_dead(
             and job.epoch > flight.epochs.get(job.job_id, -1)
             for job in jobs
         )
+    if run is None or run.is_over:
+        return not is_held
     if is_held or run.is_scheduled or flight.silent_since_s is None:
         flight.silent_since_s = now_s
     silent_s = SILENT_S * 2 ** (flight.launch_no - 1)

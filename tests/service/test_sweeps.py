@@ -70,6 +70,8 @@ class Runs:
         self.kills: Callable[[str], bool] = lambda _key: False
         self.is_stillborn: Callable[[str], bool] = lambda _key: False
         self.shares: dict[str, int] = {}
+        self.lease_s = 0.001
+        self.is_reported = False
 
     def start(
         self, deployment: str, parameters: dict[str, Any], *, key: str, name: str
@@ -105,7 +107,10 @@ class Runs:
                 with suppress(ConflictError):  # as a run that comes too late fails
                     self.work(parameters, is_killed=is_killed)
             seen = StartedRun(
-                id=run.id, is_scheduled=False, is_waiting=False, is_over=not is_killed
+                id=run.id,
+                is_scheduled=False,
+                is_waiting=False,
+                is_over=not is_killed or self.is_reported,
             )
             self.started[key] = (seen, parameters)
         return {run.id: run for run, _ in self.started.values() if run.id in run_ids}
@@ -119,17 +124,19 @@ class Runs:
                 self.done[f"{job_id}/{number}"] += 1
             return
         for job_id in parameters["job_ids"]:
-            epoch = self.ledger.acquire_lease(job_id, uuid.uuid4().hex, 0.001)
+            owner = uuid.uuid4().hex
+            epoch = self.ledger.acquire_lease(job_id, owner, self.lease_s)
             self.ledger.set_status(job_id, JobStatus.RUNNING, epoch=epoch)
             if is_killed:
                 return
-            shards = self.shares.get(job_id, 0)
-            if shards and not self.ledger.shards([job_id]):
-                self.ledger.plan_shards(job_id, [(n, n + 1) for n in range(shards)])
+            shares = [(n, n + 1) for n in range(self.shares.get(job_id, 0))]
+            shards = self.ledger.plan_shards(job_id, shares)
+            if all(shard.is_done for shard in shards):
+                self.ledger.set_status(job_id, JobStatus.COMPLETED, epoch=epoch)
+                self.done[job_id] += 1
+            else:
                 self.ledger.set_status(job_id, JobStatus.PENDING, epoch=epoch)
-                continue
-            self.ledger.set_status(job_id, JobStatus.COMPLETED, epoch=epoch)
-            self.done[job_id] += 1
+            self.ledger.release_lease(job_id, owner, epoch)
 
 
 def make_job(job_id: str, root_id: str) -> None:
@@ -273,6 +280,18 @@ def test_who_dies_before_he_holds_anything_is_followed_after_a_while(
     ]
 
 
+def test_who_was_killed_and_reported_is_followed_when_his_lease_ran_out(
+    ledger: Ledger, database_url: str
+):
+    roots_of(ledger, account(database_url), 1)
+    sweep, runs = begun(ledger), Runs(ledger)
+    runs.kills = lambda key: key.endswith("-1")
+    runs.is_reported, runs.lease_s = True, 0.5
+    sweeper_of(ledger, runs, sweep).run(quietly, poll_s=0.01)
+    assert list(runs.done.values()) == [1]
+    assert runs.order == [f"{sweep.id}-0-1", f"{sweep.id}-0-2"]
+
+
 def test_a_root_that_was_removed_meanwhile_is_skipped(ledger: Ledger, database_url: str):
     here, gone = roots_of(ledger, account(database_url), 2)
     sweep = begun(ledger)
@@ -283,6 +302,13 @@ def test_a_root_that_was_removed_meanwhile_is_skipped(ledger: Ledger, database_u
     outcomes = sweeper.outcomes()
     assert outcomes[here] is not None
     assert outcomes[gone] is None
+
+
+def test_there_may_be_more_jobs_than_a_statement_has_parameters(ledger: Ledger, database_url: str):
+    job_id = sharded_job(ledger, account(database_url), 2)
+    asked = [*(str(uuid.UUID(int=number)) for number in range(70_000)), job_id]
+    assert set(ledger.standings(asked)) == {job_id}
+    assert len(ledger.shards(asked)) == 2
 
 
 def sharded_job(ledger: Ledger, owner: str, count: int) -> str:
