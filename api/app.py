@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from api.accounts import endpoints as accounts
 from api.analytics import endpoints as analytics
@@ -13,7 +14,11 @@ from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
 from api.notifications import endpoints as notifications
 from api.shell.database import make_engine
+from api.shell.guards import ALLOWED_HEADERS, EXPOSED_HEADERS, BodyLimit, SecurityHeaders
+from api.shell.identification import Identification
+from api.shell.metrics import add_metrics
 from api.shell.problems import add_problem_handlers
+from api.shell.rate_limits import RateLimits
 from api.shell.request_log import RequestLog
 from api.shell.tokens import token_keys
 from api.uploads import endpoints as uploads
@@ -31,6 +36,9 @@ ROUTERS: tuple[APIRouter, ...] = (
 """Every room's router; all of them are served below /v1."""
 
 PREFIX = "/v1"
+
+STREAMED = ("/v1/files/upload", "/v1/uploads")
+"""Beginnings of paths whose bodies are files: their endpoints measure them by the plan."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -59,8 +67,28 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = engine
     app.state.token_keys = token_keys(settings)
     add_problem_handlers(app)
+    add_metrics(app, settings)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router, include_in_schema=False)
-    app.add_middleware(RequestLog)
+    _surround(app, settings)
     return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    """Put the rings around the app, the inner ones first."""
+    app.add_middleware(BodyLimit, most_bytes=settings.body_bytes, streamed=STREAMED)
+    if settings.rate_limits:
+        app.add_middleware(RateLimits, settings=settings, engine=app.state.engine)
+    app.add_middleware(Identification, keys=app.state.token_keys)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=600,
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog)

@@ -49,6 +49,25 @@ class Settings(BaseSettings):
     api_connections: int = Field(
         default=16, ge=1, description="Connections to Postgres of one API process."
     )
+    api_origins: str = Field(
+        default="",
+        description="Origins of web pages that may use the API, with commas: `https://app.example`.",
+    )
+    body_bytes: int = Field(
+        default=1_000_000, ge=1000, description="Most bytes of a request's body, uploads aside."
+    )
+    rate_limits: bool = Field(
+        default=True, description="Whether requests are limited: by plan, by address without one."
+    )
+    sign_in_per_min: int = Field(
+        default=60, ge=1, description="Requests a minute of one address for signing in."
+    )
+    anonymous_per_min: int = Field(
+        default=300, ge=1, description="Other requests a minute of one address without a token."
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Bearer token for /metrics; there is no such path without."
+    )
     token_keys: SecretStr | None = Field(
         default=None,
         description="Ed25519 private keys in PEM that sign access tokens, the newest last; "
@@ -149,6 +168,11 @@ class Settings(BaseSettings):
     def home_path(self) -> Path:
         """`home` with `~` expanded, absolute."""
         return self.home.expanduser().absolute()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins of web pages that may use the API."""
+        return tuple(origin for each in self.api_origins.split(",") if (origin := each.strip()))
 
     @property
     def models_path(self) -> Path:

@@ -35,12 +35,13 @@ class Newcomer:
 
 
 def api_settings(home: Path, database_url: str, **given: Any) -> Settings:
-    """Settings of an API below a folder; `given` overrides."""
-    return Settings(
-        home=home,
-        database_url=SecretStr(database_url),
-        **{"storage_url": str(home / "storage"), "lake_url": str(home / "lake"), **given},
-    )
+    """Settings of an API below a folder, without limits of rate; `given` overrides."""
+    usual = {
+        "storage_url": str(home / "storage"),
+        "lake_url": str(home / "lake"),
+        "rate_limits": False,
+    }
+    return Settings(home=home, database_url=SecretStr(database_url), **(usual | given))
 
 
 def app_of(api: TestClient) -> FastAPI:

@@ -68,4 +68,6 @@ class RequestLog:
 
 def route_of(scope: Scope) -> str:
     """The pattern that a request's path matched; `none` for a path that is not ours."""
-    return str(getattr(scope.get("route"), "path", "none"))
+    context = scope.get("fastapi", {}).get("effective_route_context")  # with the routers' prefixes
+    found = context or scope.get("route")
+    return str(getattr(found, "path", "none"))
