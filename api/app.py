@@ -1,5 +1,6 @@
 """The app: the shell around the rooms."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,11 +16,14 @@ from api.health import endpoints as health
 from api.notifications import endpoints as notifications
 from api.shell.database import make_engine
 from api.shell.guards import ALLOWED_HEADERS, EXPOSED_HEADERS, BodyLimit, SecurityHeaders
+from api.shell.idempotency import Idempotency
+from api.shell.idempotency_store import IdempotencyStore
 from api.shell.identification import Identification
 from api.shell.metrics import add_metrics
 from api.shell.problems import add_problem_handlers
 from api.shell.rate_limits import RateLimits
 from api.shell.request_log import RequestLog
+from api.shell.secret_box import secret_box
 from api.shell.tokens import token_keys
 from api.uploads import endpoints as uploads
 from models.settings import Settings
@@ -52,7 +56,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        sweeping = asyncio.create_task(IdempotencyStore(engine).sweep())
         yield
+        sweeping.cancel()
         await engine.dispose()
 
     app = FastAPI(
@@ -77,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _surround(app: FastAPI, settings: Settings) -> None:
     """Put the rings around the app, the inner ones first."""
+    app.add_middleware(Idempotency, engine=app.state.engine, box=secret_box(settings))
     app.add_middleware(BodyLimit, most_bytes=settings.body_bytes, streamed=STREAMED)
     if settings.rate_limits:
         app.add_middleware(RateLimits, settings=settings, engine=app.state.engine)

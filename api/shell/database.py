@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from api.shell.authentication import Authenticated
+from api.shell.idempotency_store import Claim, mark_effect
 from models.domain.errors import BusyError, InvalidError
 from models.settings import Settings
 from models.tables.tenancy import BIND, CURRENT, UNBIND
@@ -93,11 +94,20 @@ def engine_of(request: Request) -> AsyncEngine:
 async def _transaction(request: Request, claims: Authenticated) -> AsyncGenerator[Any]:
     async with account_transaction(engine_of(request), claims.account_id) as connection:
         yield connection
+        await _mark(request, connection)
 
 
 async def _system_transaction(request: Request) -> AsyncGenerator[Any]:
     async with system_transaction(engine_of(request)) as connection:
         yield connection
+        await _mark(request, connection)
+
+
+async def _mark(request: Request, connection: AsyncConnection) -> None:
+    """Commit with the effect that it happened, if the request has an Idempotency-Key."""
+    claim: Claim | None = request.scope.get("state", {}).get("idempotency")
+    if claim is not None:
+        await mark_effect(connection, claim)
 
 
 Transaction = Annotated[AsyncConnection, Depends(_transaction, scope="function")]

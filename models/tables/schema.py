@@ -13,6 +13,7 @@ from models.tables.duplicates import (
     DuplicateMemberRow,
 )
 from models.tables.files import FileRow, FileTagRow
+from models.tables.idempotency import IdempotencyKeyRow
 from models.tables.jobs import JobEventRow, OrganizationJobRow, OrganizationPlanRow, OutboxEventRow
 from models.tables.journal import JournalFolderRow, OrganizationOperationRow
 from models.tables.keeping import (
@@ -83,6 +84,7 @@ PIPELINE: tuple[type[Base], ...] = (
 """The tables of the pipeline."""
 
 ACCOUNTS: tuple[type[Base], ...] = (
+    IdempotencyKeyRow,
     AuthSessionRow,
     MfaFactorRow,
     RecoveryCodeRow,
