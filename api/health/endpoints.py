@@ -3,8 +3,10 @@
 from importlib.metadata import version
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
+
+from api.health.readiness import parts
 
 router = APIRouter(tags=["health"])
 
@@ -26,6 +28,22 @@ class Version(BaseModel):
 async def healthz() -> Alive:
     """Say that the process lives; nothing else is looked at."""
     return Alive()
+
+
+class Ready(BaseModel):
+    """Whether requests can be served, and by which parts."""
+
+    status: Literal["ready", "not_ready"]
+    parts: dict[str, bool] = Field(examples=[{"postgres": True, "prefect": True, "storage": True}])
+
+
+@router.get("/readyz", responses={503: {"model": Ready, "description": "A part is away."}})
+async def readyz(request: Request, response: Response) -> Ready:
+    """Ask Postgres, Prefect, the storage and, where it is set, Redis; 503 when one is away."""
+    found = await parts(request.app.state.settings, request.app.state.engine)
+    is_ready = all(found.values())
+    response.status_code = 200 if is_ready else 503
+    return Ready(status="ready" if is_ready else "not_ready", parts=found)
 
 
 @router.get("/version")

@@ -119,3 +119,13 @@ def test_the_log_tells_of_requests_and_not_of_people(api: TestClient) -> None:
     for private in ("holiday", "secret", "agent-of-mine", person.id, person.email, "testclient"):
         assert private not in told
     assert sql(api, "SELECT count(*) FROM users WHERE id = %s", person.id) == [(1,)]
+
+
+def test_readiness_names_the_part_that_is_away(serve) -> None:
+    away = serve(prefect_api_url="http://127.0.0.1:1/api", redis_url="redis://127.0.0.1:1/0")
+    answer = away.get("/v1/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "status": "not_ready",
+        "parts": {"postgres": True, "prefect": False, "storage": True, "redis": False},
+    }
