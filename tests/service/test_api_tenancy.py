@@ -1,0 +1,77 @@
+"""Two tenants: for every operation that takes an id, another's is answered as a missing one."""
+
+import json
+import secrets
+import uuid
+
+import pytest
+from api_world import api, app_of, newcomer, sql
+
+__all__ = ["api"]
+pytestmark = pytest.mark.service
+
+ROOT = "WITH r AS (INSERT INTO storage_roots (user_id, kind, url) VALUES (%s, 'managed', 'memory://m' || gen_random_uuid()) RETURNING user_id, id) "  # noqa: E501 -- one statement
+MAKERS = {
+    "session_id": (
+        "INSERT INTO auth_sessions (user_id, family_hash, current_hash, expires_at)"
+        " VALUES (%s, sha256(random()::text::bytea), sha256(random()::text::bytea),"
+        " now() + interval '1 h') RETURNING id::text"
+    ),
+    "group_id": (
+        ROOT + "INSERT INTO duplicate_groups (user_id, root_id, truth_class, group_key)"
+        " SELECT user_id, id, 'full_hash', encode(sha256(random()::text::bytea), 'hex')"
+        " FROM r RETURNING group_key"
+    ),
+    "notification_id": (
+        "INSERT INTO notifications (user_id, kind, title) VALUES (%s, 'job_completed', 't')"
+        " RETURNING id::text"
+    ),
+    "upload_id": (
+        "INSERT INTO upload_sessions (user_id, filename, size_bytes, expires_at)"
+        " VALUES (%s, 'f', 1, now() + interval '1 h') RETURNING id::text"
+    ),
+}
+"""By the name of an id in a path: how one of another tenant is made."""
+
+BODIES = {
+    "/v1/duplicates/{group_id}/resolve": {"keep": [str(uuid.uuid4())], "action": "trash"},
+    "/v1/notifications/{notification_id}": {"read": True},
+}
+TUS = {
+    "Tus-Resumable": "1.0.0",
+    "Upload-Offset": "0",
+    "Content-Type": "application/offset+octet-stream",
+}
+
+
+def test_another_tenants_id_is_answered_as_a_missing_one(api) -> None:
+    me, them = newcomer(api, is_stepped_up=True), newcomer(api)
+    paths = app_of(api).openapi()["paths"]
+    leaks, seen, unmade = [], 0, set()
+    for path, operations in paths.items():
+        if path.count("{") != 1:
+            continue
+        name = path.split("{")[1].split("}")[0]
+        if name not in MAKERS:
+            unmade.add(name)
+            continue
+        [(theirs,)] = sql(api, MAKERS[name], them.id)
+        for method in operations:
+            answers = []
+            missing = secrets.token_hex(32) if len(theirs) == 64 else str(uuid.uuid4())
+            for identity in (theirs, missing):
+                headers = me.headers | (TUS if "/uploads/" in path else {})
+                body = None if "/uploads/" in path else BODIES.get(path)
+                answer = api.request(
+                    method, path.replace(f"{{{name}}}", identity), headers=headers, json=body
+                )
+                told = json.loads(answer.text) if answer.text else {}
+                told.pop("request_id", None)
+                answers.append((answer.status_code, json.dumps(told).replace(identity, "ID")))
+            seen += 1
+            if answers[0] != answers[1] or answers[0][0] != 404:
+                leaks.append((method, path, answers))
+    assert leaks == []
+    assert seen >= len(MAKERS)
+    if unmade:
+        pytest.skip(f"{seen} operations held; ids that nothing here makes: {sorted(unmade)}")
