@@ -8,6 +8,7 @@ import structlog
 import typer
 
 from cli import (
+    dashboards,
     duplicates,
     jobs,
     maintenance,
@@ -47,6 +48,7 @@ for module in (
     maintenance,
     sql,
     whatif,
+    dashboards,
     warehouse,
     stack,
 ):

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from models.domain.warehouse_daily import KpiDaily
+from models.domain.warehouse_rows import DimRoot
 from warehouse.schemas.arrow import arrow_schema
 from warehouse.schemas.tables import TABLES
 
@@ -42,7 +43,7 @@ _VIEWS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 """Views of their own: what they come from, what they say, the columns they leave out."""
 
-_MARTS: tuple[tuple[str, type], ...] = (("kpi_daily", KpiDaily),)
+_MARTS: tuple[tuple[str, type], ...] = (("kpi_daily", KpiDaily), ("dim_root", DimRoot))
 """Views that count: their names and the rows they give."""
 
 FUNCTIONS: tuple[tuple[str, str], ...] = (

@@ -69,6 +69,20 @@ class FactJob(RunRow):
     wasted_bytes: int = column("Bytes that removing them would free.")
     created_at: datetime | None = column("When it was asked for, UTC.")
     started_at: datetime | None = column("When it began, UTC.")
+    source_url: str | None = column("Where the root of the sources is.", default=None)
+    destination_url: str | None = column("Where the root of the destinations is.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DimRoot:
+    """A storage root that jobs told of."""
+
+    root_id: str = column("The root, as `files` and `fact_job` name it.")
+    url: str | None = column(
+        "Where it is, as the newest job knew it; null in rows of old releases."
+    )
+    first_recorded_at: datetime = column("When a run first told of it, UTC.")
+    last_recorded_at: datetime = column("When a run last did, UTC.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,8 @@ def root_history(
     before = pl.DataFrame(previous)
     if gone is not None:
         files = files.filter(pc.field("is_arrived"))
-        missing = before.filter(pl.col("key").is_in(pl.Series(list(gone), dtype=pl.String)))
+        named = pl.DataFrame({"key": list(gone)}, schema={"key": pl.String})
+        missing = before.join(named, on="key", how="semi")
     else:
         missing = before.join(pl.DataFrame(files.select(["key"])), on="key", how="anti")
     departed = departed_rows(stamp, missing.to_arrow().cast(arrow_schema(DimFile)))
@@ -260,6 +261,8 @@ def job_row(
         target_job_id=job.target_job_id,
         source_root_id=job.source_root_id,
         destination_root_id=job.destination_root_id,
+        source_url=job.source_url,
+        destination_url=job.destination_url,
         mode=job.options.mode,
         operation=job.options.operation,
         files_count=files[0],

@@ -9,6 +9,19 @@ LEFT JOIN (
     SELECT target_job_id, max(run_id) AS run_id FROM _fact_job WHERE kind = 'undo' GROUP BY ALL
 ) AS undo ON undo.target_job_id = job.run_id;
 
+CREATE VIEW dim_root AS
+SELECT
+    root_id,
+    arg_max(url, (recorded_at, run_id)) AS url,
+    min(recorded_at) AS first_recorded_at,
+    max(recorded_at) AS last_recorded_at
+FROM (
+    SELECT source_root_id AS root_id, source_url AS url, recorded_at, run_id FROM _fact_job
+    UNION ALL
+    SELECT destination_root_id, destination_url, recorded_at, run_id FROM _fact_job
+)
+GROUP BY root_id;
+
 CREATE VIEW fact_operation AS FROM _fact_operation;
 
 CREATE VIEW fact_duplicate AS FROM _fact_duplicate;

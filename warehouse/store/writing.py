@@ -53,6 +53,14 @@ def writer_properties(table: WarehouseTable) -> Any:
     )
 
 
+def _whole(rows: pa.Table, shape: pa.Schema) -> pa.Table:
+    """Return rows with all columns of the shape: those that an older release staged lack some."""
+    for field in shape:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field.name, pa.nulls(rows.num_rows, field.type))
+    return rows.select(shape.names)
+
+
 @contextmanager
 def reader_of(
     batches: Callable[[], Iterable[pa.Table]], shape: pa.Schema
@@ -66,7 +74,7 @@ def reader_of(
     def parts() -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches():
-                yield from batch.cast(shape).to_batches()
+                yield from _whole(batch, shape).cast(shape).to_batches()
         except FileOrganizerError as error:
             raised.append(error)
             raise

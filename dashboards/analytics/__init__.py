@@ -1,0 +1,1 @@
+"""Dashboards for analysts and operators: they read the warehouse and nothing else."""

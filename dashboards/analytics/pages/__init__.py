@@ -1,0 +1,1 @@
+"""The pages: each asks its questions and lays the answers out."""
