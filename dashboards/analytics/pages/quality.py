@@ -70,10 +70,7 @@ def _quarantine(board: Board) -> str:
     return panel(
         "Quarantine",
         body,
-        hint="`fileorganizer warehouse check --docs` opens the report of each with the rows that "
-        "broke a rule."
-        if rows
-        else "",
+        hint="`fileorganizer warehouse check` tells the same on the command line." if rows else "",
         is_wide=True,
     )
 
