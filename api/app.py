@@ -14,6 +14,7 @@ from api.auth import endpoints as auth
 from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
 from api.notifications import endpoints as notifications
+from api.search import endpoints as search
 from api.shell.database import make_engine
 from api.shell.guards import ALLOWED_HEADERS, EXPOSED_HEADERS, BodyLimit, SecurityHeaders
 from api.shell.idempotency import Idempotency
@@ -35,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     duplicates.router,
     notifications.router,
     analytics.router,
+    search.router,
     uploads.router,
 )
 """Every room's router; all of them are served below /v1."""

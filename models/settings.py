@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         default=None, description="A Prefect server of yours, `http://host:4200/api`."
     )
     prefect_port: int = Field(default=4200, ge=0, le=65535, description="Port of the embedded one.")
+    embedder_url: str | None = Field(
+        default=None,
+        description="Where queries become vectors for search by meaning: `unix:/path/to/socket` or "
+        "`http://host:port`; a socket in `home` when unset.",
+    )
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(
         default=8000, ge=0, le=65535, description="Port of the API; 0 is a free one, kept."
@@ -183,3 +188,8 @@ class Settings(BaseSettings):
     def lake(self) -> str:
         """URL or path of the lake; embedded below `home` when unset."""
         return self.lake_url or str(self.home_path / "lake")
+
+    @property
+    def embedder_address(self) -> str:
+        """Where queries become vectors; a socket in `home` when unset."""
+        return self.embedder_url or f"unix:{self.home_path / 'embedder.sock'}"

@@ -17,7 +17,7 @@ from types import FrameType
 import structlog
 from filelock import FileLock, Timeout
 
-from deploy.embedded import prefect_server, worker
+from deploy.embedded import prefect_server, query_service, worker
 from deploy.embedded.addresses import Addresses, addresses_of, export, sqlalchemy_url
 from deploy.embedded.children import Child, ChildSpec
 from deploy.embedded.dispatcher import dispatcher_spec
@@ -162,7 +162,11 @@ class Supervisor:
 
     def _further_children(self) -> tuple[ChildSpec, ...]:
         """Parts that need all the others; one entry each."""
-        return (dispatcher_spec(self._places, self._worker_spec()),)
+        worker_spec = self._worker_spec()
+        found = [dispatcher_spec(self._places, worker_spec)]
+        if query_service.is_wanted(self._settings):
+            found.append(query_service.query_service_spec(self._places, worker_spec))
+        return tuple(found)
 
     def _worker_spec(self) -> ChildSpec:
         """How to run the worker, now that the addresses are known."""

@@ -3,6 +3,7 @@
 A vector belongs to the model that made it: vectors of two model ids are never compared.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,6 +80,12 @@ class ContentGuess:
     reason: str = column("Why, in words.")
     alternatives: str = column("The likeliest categories with their probabilities, in words.")
     decided_by: str = column("Models that decided.")
+
+
+def vector_table(model_id: str, tower: str) -> str:
+    """Return the name of the table in Postgres that holds the vectors of one model's tower."""
+    digest = hashlib.sha256(f"{model_id}\x1f{tower}".encode()).hexdigest()
+    return f"model_{digest[:16]}"
 
 
 class Embedder(Protocol):

@@ -1,9 +1,12 @@
 """Searching files: what is found, why, and how rankings become one. Pure."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from models.domain.columns import column
 from models.domain.paths import split_name
@@ -19,6 +22,16 @@ rank learning methods", section 2: fixed at 60 in a pilot and not altered."""
 
 POOL = 100
 """Contents of a ranking that are fused: at k = 60 what is below adds less than 1/160."""
+
+COMMON = 20_000
+"""A word in more files is too common to choose candidates by, as long as another is not."""
+WEIGHTS = "{0.25,0.3,0.6,1.0}"
+"""Of text, category and folders, title and tags, name: a word in the name of a file says most."""
+PHRASE = 0.5
+"""Share of the words' worth that a phrase adds."""
+
+SNIPPET_CHARACTERS = 20_000
+"""Characters searched for a passage: `ts_headline` reads the text again, 1 ms for each 10,000."""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _GAP = re.compile(r"[\W_]+")
@@ -69,11 +82,21 @@ class SearchScope:
         account_id: whose.
         root_id: in which root; in all of them when None.
         prefix: folder of the root, empty for all of it.
+        category: a category, or one of the coarse names; any when None.
+        tags: names of tags that a file must all have.
+        media_type: `image`, `application/pdf`, or an extension with its dot; any when None.
+        since: files known since then or later.
+        until: files known before then.
     """
 
     account_id: str
     root_id: str | None = None
     prefix: str = ""
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    media_type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +154,52 @@ class SearchHit:
     score: float
     why: tuple[Ranking, ...]
     snippet: str = ""
+
+
+def scope_parameters(scope: SearchScope) -> dict[str, Any]:
+    """Return the parameters that every search has."""
+    return {
+        "account": scope.account_id,
+        "root": scope.root_id,
+        "prefix": scope.prefix,
+        "category": scope.category,
+        "tags": list(scope.tags) or None,
+        "media_type": scope.media_type,
+        "since": scope.since,
+        "until": scope.until,
+    }
+
+
+def quoted(lexemes: Sequence[str], *, operator: str = " | ") -> str:
+    """Return lexemes as a tsquery that any of them satisfies."""
+    escaped = (each.replace("\\", "\\\\").replace("'", "''") for each in dict.fromkeys(lexemes))
+    return operator.join(f"'{each}'" for each in escaped)
+
+
+def word_parameters(
+    queries: Sequence[str], every: int, counts: Sequence[int], *, limit: int
+) -> dict[str, Any]:
+    """Return the parameters of a ranking by words.
+
+    Args:
+        queries: (n,) tsqueries, one a word.
+        every: files in all.
+        counts: (n,) files that have each word.
+        limit: contents at most.
+    """
+    worths = [math.log(1 + (every - n + 0.5) / (n + 0.5)) for n in counts]
+    rare = [query for query, n in zip(queries, counts, strict=True) if n <= COMMON]
+    is_phrase = len(queries) > 1
+    return {
+        "queries": list(queries),
+        "worths": worths,
+        "weights": WEIGHTS,
+        "any": " | ".join(queries),
+        "phrase": " <-> ".join(f"({query})" for query in queries) if is_phrase else None,
+        "bonus": PHRASE * sum(worths),
+        "candidates": " | ".join(rare or queries),
+        "limit": limit,
+    }
 
 
 def fused(rankings: Mapping[Ranking, Sequence[Ranked]], *, k: int = RRF_K) -> list[Fused]:

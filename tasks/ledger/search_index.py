@@ -1,14 +1,24 @@
 """The words files are found by: made for files that changed, and ranked for a query."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
 
-from models.domain.search import POOL, FoundFile, Ranked, SearchScope, name_words, spaced
-from tasks.ledger.database import Database
-from tasks.ledger.search_statements import (
+from models.domain.search import (
+    COMMON,
+    POOL,
+    SNIPPET_CHARACTERS,
+    FoundFile,
+    Ranked,
+    SearchScope,
+    name_words,
+    quoted,
+    scope_parameters,
+    spaced,
+    word_parameters,
+)
+from models.tables.search_statements import (
     CONTENTS,
     COUNT,
     FILES,
@@ -21,31 +31,10 @@ from tasks.ledger.search_statements import (
     SNIPPETS,
     STALE,
 )
+from tasks.ledger.database import Database
 
 BATCH_FILES = 5000
 """Files of a transaction: about two seconds."""
-COMMON = 20_000
-"""A word in more files is too common to choose candidates by, as long as another is not."""
-WEIGHTS = "{0.25,0.3,0.6,1.0}"
-"""Of text, category and folders, title and tags, name: a word in the name of a file says most."""
-PHRASE = 0.5
-"""Share of the words' worth that a phrase adds."""
-NAME_SIMILARITY = 0.6
-"""pg_trgm's own default of `word_similarity_threshold`."""
-
-SNIPPET_CHARACTERS = 20_000
-"""Characters searched for a passage: `ts_headline` reads the text again, 1 ms for each 10,000."""
-
-
-def scope_parameters(scope: SearchScope) -> dict[str, Any]:
-    """Return the parameters that every search has."""
-    return {"account": scope.account_id, "root": scope.root_id, "prefix": scope.prefix}
-
-
-def quoted(lexemes: Sequence[str], *, operator: str = " | ") -> str:
-    """Return lexemes as a tsquery that any of them satisfies."""
-    escaped = (each.replace("\\", "\\\\").replace("'", "''") for each in dict.fromkeys(lexemes))
-    return operator.join(f"'{each}'" for each in escaped)
 
 
 class SearchIndex(Database):
@@ -91,20 +80,7 @@ class SearchIndex(Database):
             if not queries:
                 return []
             every, *counts = [_count(driver, parameters, query) for query in (None, *queries)]
-            worths = [math.log(1 + (every - n + 0.5) / (n + 0.5)) for n in counts]
-            rare = [q for q, n in zip(queries, counts, strict=True) if n <= COMMON]
-            parameters |= {
-                "queries": queries,
-                "worths": worths,
-                "weights": WEIGHTS,
-                "any": " | ".join(queries),
-                "phrase": " <-> ".join(f"({query})" for query in queries)
-                if len(queries) > 1
-                else None,
-                "bonus": PHRASE * sum(worths),
-                "candidates": " | ".join(rare or queries),
-                "limit": limit,
-            }
+            parameters |= word_parameters(queries, every, counts, limit=limit)
             rows = driver.execute(RANK, parameters).fetchall()
         return [Ranked(content=row[0], score=row[1]) for row in rows]
 

@@ -1,17 +1,15 @@
 """Vectors in Postgres, where it has pgvector: a table for each model, never two models in one."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
-from models.domain.embeddings import EmbeddingRow
+from models.domain.embeddings import EmbeddingRow, vector_table
 from models.domain.errors import InvalidError
-from models.domain.search import POOL, Ranked, SearchScope
+from models.domain.search import POOL, Ranked, SearchScope, scope_parameters
 from tasks.ledger.database import Database
-from tasks.ledger.search_index import scope_parameters
 
 LARGEST_INDEXED = 2000
 """Numbers of a vector that pgvector's HNSW can index; longer ones are compared one by one."""
@@ -39,8 +37,7 @@ DELETE FROM {table} v WHERE NOT EXISTS (SELECT FROM files f WHERE f.sha256_hash 
 
 
 def _table(model_id: str, tower: str) -> sql.Composable:
-    digest = hashlib.sha256(f"{model_id}\x1f{tower}".encode()).hexdigest()[:16]
-    return sql.Identifier(_SCHEMA, f"model_{digest}")
+    return sql.Identifier(_SCHEMA, vector_table(model_id, tower))
 
 
 class Vectors(Database):
