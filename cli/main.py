@@ -14,6 +14,7 @@ from cli import (
     maintenance,
     models,
     organize,
+    remote,
     review,
     search,
     sql,
@@ -50,6 +51,7 @@ for module in (
     whatif,
     dashboards,
     warehouse,
+    remote,
     stack,
 ):
     module.register(app)

@@ -27,7 +27,7 @@ from api.duplicates.service import Deleted
 from api.shell.database import Transaction, account_transaction, engine_of
 from api.shell.file_shapes import listed_file
 from api.shell.pagination import PageQuery
-from api.shell.principal import CurrentAccount, Principal
+from api.shell.principal import BriefAccount, CurrentAccount, Principal
 from api.shell.problems import PROBLEMS
 from api.shell.signed_links import Links, LinkSigner
 from api.shell.storage import AppSettings, account_root_url
@@ -113,7 +113,7 @@ async def scan_for_duplicates(
 
 @router.post("/delete", responses=PROBLEMS(401, 403, 422, 429, 503))
 async def delete_duplicates(
-    body: DeleteDuplicates, principal: CurrentAccount, settings: AppSettings, request: Request
+    body: DeleteDuplicates, principal: BriefAccount, settings: AppSettings, request: Request
 ) -> DeletedDuplicates:
     """Put duplicates into the trash, each because another file of the same bytes stays.
 
@@ -149,7 +149,7 @@ async def get_duplicate_group(
 async def resolve_duplicate_group(
     group_id: GroupId,
     body: ResolveDuplicates,
-    principal: CurrentAccount,
+    principal: BriefAccount,
     settings: AppSettings,
     request: Request,
 ) -> DeletedDuplicates:
