@@ -16,11 +16,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The extras of image towers and Ray, which the tests want and nothing else; TORCH_INDEX picks
+# The extras of image towers, scans and Ray, which the tests want and nothing else; TORCH_INDEX picks
 # other wheels.
 CLIP_STAMP := $(VENV)/.installed-clip
 $(CLIP_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt --editable '.[dev,clip,ray]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt --editable '.[dev,clip,ocr,ray]'
 	@touch $@
 
 install: $(STAMP)  ## make the virtual environment with pinned versions

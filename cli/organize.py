@@ -62,9 +62,9 @@ def new_job(
 
 def _show(session: Session, plan: Plan, *, as_json: bool) -> dict[str, Any]:
     moves = open_lake(session.settings.lake).read(plan.moves)
-    from tasks.categorize.understand_task import understanding_of
+    from flows.understanding import said_of
 
-    asked = understanding_of(session.ledger.job(plan.job_id))
+    asked = said_of(session.ledger.job(plan.job_id))
     if not as_json:
         show_plan(plan, moves)
         out.print(f"AI categorization: {asked}", markup=False, soft_wrap=True)

@@ -59,22 +59,35 @@ def _index(session: Session, source: str | None, *, quiet: bool) -> None:
 
 
 def _meanings(session: Session) -> tuple[list[Any], str | None]:
-    """Return the models that can be asked, or in words why there is none."""
-    from tasks.categorize.embedders import text_embedder, text_problem
+    """Return the models that can be asked, or in words why there is none for texts."""
+    from tasks.categorize.embedders import (
+        image_embedder,
+        picture_problem,
+        text_embedder,
+        text_problem,
+    )
+
+    settings = session.settings
+    problem, unseen = text_problem(settings), picture_problem(settings)
+    found: list[Any] = []
+    if problem is None:
+        found.append(_meaning(session, text_embedder(settings), Tower.TEXT))
+    if unseen is None:
+        found.append(_meaning(session, image_embedder(settings), Tower.IMAGE))
+    return found, None if found else problem
+
+
+def _meaning(session: Session, embedder: Any, tower: Tower) -> Any:
+    """Return one model, with its vectors in Postgres where they are, else in the lake."""
     from tasks.search.core import Meaning
     from tasks.search.exact import LakeVectors
     from warehouse.store.parts import open_lake
 
     settings, ledger = session.settings, session.ledger
-    problem = text_problem(settings)
-    if problem is not None:
-        return [], problem
-    embedder = text_embedder(settings)
-    if ledger.has_vectors() and ledger.has_vectors_of(embedder.model_id, Tower.TEXT):
-        return [Meaning(embedder=embedder, tower=Tower.TEXT, vectors=ledger)], None
+    if ledger.has_vectors() and ledger.has_vectors_of(embedder.model_id, tower):
+        return Meaning(embedder=embedder, tower=tower, vectors=ledger)
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    vectors = LakeVectors(lake, ledger)
-    return [Meaning(embedder=embedder, tower=Tower.TEXT, vectors=vectors)], None
+    return Meaning(embedder=embedder, tower=tower, vectors=LakeVectors(lake, ledger))
 
 
 def _document(hit: SearchHit) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from prefect import flow
 
 from flows.batches import run_window, threads
 from flows.canceling import stops_when_canceled
+from flows.understanding import said_of
 from models.domain.jobs import JobStatus
 from tasks.apply.task import apply_batch, begin_apply, finish_apply
-from tasks.categorize.understand_task import understanding_of
 from tasks.lifecycle.task import (
     JobRun,
     batch_ranges,
@@ -90,6 +90,6 @@ def enact(job_id: str) -> dict[str, Any]:
         refs: dict[str, Any] = {**recall_index(job_id)}
         facts |= publish_catalog(job_id, run.job.source_root_id, **refs)
         facts |= publish_run(job_id, run.job.source_root_id, **refs)
-        facts["ai"] = understanding_of(run.job)
+        facts["ai"] = said_of(run.job)
         report_job(job_id, facts)
     return facts

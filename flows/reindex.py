@@ -15,9 +15,9 @@ from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
 from flows.indexing import fingerprint_calls, index_root
 from flows.roots import each_root
+from flows.understanding import said_of
 from models.domain.jobs import JobKind, JobStatus
 from models.settings import Settings
-from tasks.categorize.understand_task import understanding_of
 from tasks.fingerprint.task import fingerprint_batch
 from tasks.lifecycle.sweep_task import cancel_sweep, held_shard, in_sweep, split, sweep_roots
 from tasks.lifecycle.task import (
@@ -59,7 +59,7 @@ def reindex_root(job_id: str, *, may_share: bool = False) -> dict[str, Any]:
         refs = (indexed.fingerprints, indexed.categories, indexed.duplicates)
         facts: dict[str, Any] = {**publish_catalog(job_id, root_id, *refs)}
         facts |= publish_run(job_id, root_id, *refs)
-        facts["ai"] = understanding_of(run.job)
+        facts["ai"] = said_of(run.job)
         report_job(job_id, facts)
     return facts
 

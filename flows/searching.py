@@ -9,12 +9,25 @@ from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
 from flows.indexing import FINGERPRINTED, Indexed, index_root
 from flows.roots import each_root
+from flows.understanding import said_of, seen_films
 from models.domain.jobs import JobKind
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.categorize.embed_task import embed_text_batch, list_unembedded, text_model_id
-from tasks.categorize.understand_task import refusal
-from tasks.fingerprint.texts_task import list_searchable, list_unread_texts, read_text_batch
+from tasks.categorize.looks_task import (
+    embed_picture_batch,
+    image_model_id,
+    list_pictures,
+    list_unseen,
+)
+from tasks.categorize.understand_task import picture_refusal, refusal
+from tasks.fingerprint.keyframes_task import list_recordings
+from tasks.fingerprint.texts_task import (
+    list_searchable,
+    list_unread_texts,
+    read_text_batch,
+    scans_refusal,
+)
 from tasks.lifecycle.task import (
     JobRun,
     batch_ranges,
@@ -27,26 +40,52 @@ from tasks.publish.task import publish_catalog, publish_run
 from tasks.search.task import forget_contents, index_vectors, index_words
 
 _READING = (FINGERPRINTED + 0.05, 0.75)
-_EMBEDDING = (0.75, 0.92)
+_EMBEDDING, _LOOKING = (0.75, 0.86), (0.86, 0.92)
 """Shares of the job, for progress: of 1,500 new documents reading takes a third, embedding two."""
 
 
 def searchable(run: JobRun, root_id: str, indexed: Indexed) -> dict[str, Any]:
     """Bring a published root's search index up to date, and count what was new."""
+    facts: dict[str, Any] = {"ai": said_of(run.job)}
+    facts |= _worded(run, root_id, indexed.fingerprints, scans=False)
+    if scans_refusal() is None:
+        scanned = _worded(run, root_id, indexed.fingerprints, scans=True)
+        facts |= {name: facts.get(name, 0) + count for name, count in scanned.items()}
+    if picture_refusal(run.job) is None:
+        facts |= _seen(run, root_id, indexed.fingerprints)
+    facts["files_indexed"] = index_words(root_id)
+    facts["contents_forgotten"] = forget_contents()
+    return facts
+
+
+def _worded(run: JobRun, root_id: str, fingerprints: TableRef, *, scans: bool) -> dict[str, int]:
+    """Read the texts that nobody read yet, embed those that are not; and count them."""
     job_id = run.job.id
-    contents = list_searchable(job_id, indexed.fingerprints)
-    unread = list_unread_texts(job_id, contents)
-    read = _windowed(run, read_text_batch, unread, {"root_id": root_id}, "reading texts", _READING)
-    facts: dict[str, Any] = {"texts_read": read, "ai": refusal(run.job) or "on"}
-    if facts["ai"] == "on":
+    contents = list_searchable(job_id, fingerprints, scans=scans)
+    unread = list_unread_texts(job_id, contents, scans=scans)
+    ids = {"root_id": root_id, "scans": scans}
+    facts = {"texts_read": _windowed(run, read_text_batch, unread, ids, "reading texts", _READING)}
+    if refusal(run.job) is None:
         unembedded = list_unembedded(job_id, contents)
         facts["texts_embedded"] = _windowed(
             run, embed_text_batch, unembedded, {"job_id": job_id}, "embedding", _EMBEDDING
         )
         facts["vectors_copied"] = index_vectors(contents, text_model_id())
-    facts["files_indexed"] = index_words(root_id)
-    facts["contents_forgotten"] = forget_contents()
     return facts
+
+
+def _seen(run: JobRun, root_id: str, fingerprints: TableRef) -> dict[str, int]:
+    """Let the image tower see every picture and film that it did not see yet; and count them."""
+    job_id, model_id = run.job.id, image_model_id()
+    pictures = list_pictures(job_id, fingerprints, None)
+    unseen = list_unseen(job_id, pictures)
+    seen = _windowed(
+        run, embed_picture_batch, unseen, {"job_id": job_id}, "looking at pictures", _LOOKING
+    )
+    films = list_recordings(job_id, fingerprints, None, "video")
+    seen += seen_films(run, root_id, films, _LOOKING)
+    copied = sum(index_vectors(each, model_id, "image") for each in (pictures, films))
+    return {"looks_embedded": seen, "looks_copied": copied}
 
 
 def _windowed(  # noqa: PLR0917 - what is run, over what, and how it is told

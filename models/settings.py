@@ -141,6 +141,12 @@ class Settings(BaseSettings):
         default=1_000_000_000, ge=2**28, description="Address space of a parsing child."
     )
     parser_cpu_s: int = Field(default=10, ge=1, description="CPU seconds a parsing child may use.")
+    ocr: bool = Field(
+        default=True, description="Read texts off scans, where the extra `ocr` is installed."
+    )
+    ocr_cpu_s: int = Field(
+        default=120, ge=1, description="CPU seconds a child may use to read one scan."
+    )
     taxonomy_file: Path | None = Field(
         default=None,
         description="Taxonomy in YAML; `taxonomy.yaml` in `home`, or the one that comes along.",

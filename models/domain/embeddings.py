@@ -11,7 +11,7 @@ from typing import Protocol
 
 from models.domain.columns import column
 
-EVIDENCE_VERSION = 1
+EVIDENCE_VERSION = 2
 """Raised whenever the evidence of the same bytes would differ; part of every cache key."""
 
 
@@ -20,6 +20,8 @@ class Tower(StrEnum):
 
     TEXT = "text"
     IMAGE = "image"
+    FACTS = "facts"
+    """The text side, of what a content's metadata say."""
 
 
 class TextSource(StrEnum):
@@ -67,6 +69,16 @@ class TextContent:
     size_bytes: int = column("Size in bytes.")
     version: str = column("Version of the file that was read.")
     title: str | None = column("Title or subject in the file.", default=None)
+    facts: str = column("What its metadata say, as a sentence; empty when nothing.", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyframe:
+    """One frame of a film, as it is looked at."""
+
+    sha256: str = column("Content, 64 hexadecimal digits.")
+    number: int = column("Its place among the frames, from 0.")
+    picture: bytes = column("WebP within 256 by 256 pixels, upright.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from models.domain.columns import column
 from models.domain.manifest import ManifestRow
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raised whenever a fingerprint of the same bytes would differ; part of every cache key."""
 
 
@@ -118,6 +118,8 @@ class Fingerprint(ManifestRow):
     artist: str | None = column("Artist or author in the file.", default=None)
     album: str | None = column("Album in the file.", default=None)
     track: int | None = column("Track number in the file.", default=None)
+    genre: str | None = column("Genre in the file.", default=None)
+    channels: int | None = column("Channels of sound: 1 mono, 2 stereo.", default=None)
     sender: str | None = column("Mail: address of the sender.", default=None)
     thumbnail: str | None = column("Key of the thumbnail in the lake.", default=None)
     problem: str | None = column(

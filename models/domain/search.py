@@ -13,6 +13,9 @@ from models.domain.paths import split_name
 
 TEXT_VERSION = 1
 """Raised whenever the text kept of the same bytes would differ."""
+SCAN_VERSION = 101
+"""The same of texts read off pictures. Above every `TEXT_VERSION`: a content that nobody could read
+is read again once scans can be, and never the other way round."""
 TEXT_CHARACTERS = 100_000
 """Characters kept of a content's text, from its beginning: some thirty pages."""
 

@@ -98,35 +98,36 @@ def _decided(
     return list(rows.values())
 
 
+SCANS = "Scans"
+"""Id of the category of scans that nobody could read."""
 OPEN_BELOW = 0.7
 """Confidence of a rule from which no model is asked: what a name in plain words says is kept."""
 
 
-def open_pictures(fingerprints: pa.Table, categories: pa.Table) -> pa.Table:
+def open_pictures(fingerprints: pa.Table, categories: pa.Table | None) -> pa.Table:
     """Return the pictures whose category or sub-category is open and that have a thumbnail.
 
     Args:
         fingerprints: (n,) rows of Fingerprint.
-        categories: (n,) rows of CategoryRow of the same files.
+        categories: (n,) rows of CategoryRow of the same files; None for all pictures there are.
 
     Returns:
         (m,) rows of `sha256` and `thumbnail`, each content once, sorted by content.
     """
-    is_open = compute.or_(
-        compute.less(categories["confidence_ratio"], OPEN_BELOW),
-        compute.is_null(categories["subcategory"]),
-    )
-    keys = categories.filter(is_open)["key"].combine_chunks().cast(pa.string())
     keep = compute.and_(
-        compute.is_in(fingerprints["key"], value_set=keys),
+        compute.equal(fingerprints["media"], Media.IMAGE.value),
         compute.and_(
-            compute.equal(fingerprints["media"], Media.IMAGE.value),
-            compute.and_(
-                compute.is_valid(fingerprints["sha256"]),
-                compute.is_valid(fingerprints["thumbnail"]),
-            ),
+            compute.is_valid(fingerprints["sha256"]),
+            compute.is_valid(fingerprints["thumbnail"]),
         ),
     )
+    if categories is not None:
+        is_open = compute.or_(
+            compute.less(categories["confidence_ratio"], OPEN_BELOW),
+            compute.is_null(categories["subcategory"]),
+        )
+        keys = categories.filter(is_open)["key"].combine_chunks().cast(pa.string())
+        keep = compute.and_(keep, compute.is_in(fingerprints["key"], value_set=keys))
     chosen = fingerprints.filter(keep).select(["sha256", "thumbnail"])
     return (
         chosen.group_by("sha256")
@@ -137,13 +138,39 @@ def open_pictures(fingerprints: pa.Table, categories: pa.Table) -> pa.Table:
     )
 
 
+def best_guesses(guesses: pa.Table) -> pa.Table:
+    """Return one guess for each content, of those that several models made.
+
+    A model that decides counts before one that abstains, and the text of a scan before its looks:
+    guesses come with texts first.
+
+    Args:
+        guesses: (n,) rows of ContentGuess.
+
+    Returns:
+        (m,) rows of ContentGuess, sorted by content.
+    """
+    place = pa.array(range(guesses.num_rows), pa.int64())
+    abstains = compute.equal(guesses["category"], REVIEW.identity)
+    ordered = guesses.append_column("abstains", abstains).append_column("place", place)
+    ordered = ordered.sort_by(
+        [("sha256", "ascending"), ("abstains", "ascending"), ("place", "ascending")]
+    ).combine_chunks()
+    if ordered.num_rows > 1:
+        hashes = ordered["sha256"].combine_chunks()
+        is_first = compute.not_equal(hashes.slice(1), hashes.slice(0, len(hashes) - 1))
+        ordered = ordered.filter(pa.chunked_array([pa.array([True]), is_first]))
+    return ordered.select(guesses.column_names).combine_chunks()
+
+
 def settled(
     categories: pa.Table, fingerprints: pa.Table, guesses: pa.Table, taxonomy: Taxonomy
 ) -> pa.Table:
     """Return categories in which models have decided what rules left open.
 
     A model's abstention takes the place of a rule's: its reason and its alternatives say more.
-    Where a rule is sure of a category and a model agrees, its sub-category is added.
+    Where a rule is sure of a category and a model agrees, its sub-category is added. That a file is
+    a scan says how it was made; what its text or its looks say of its subject counts more.
 
     Args:
         categories: (n,) rows of CategoryRow by the taxonomy's names, sorted by key.
@@ -162,9 +189,12 @@ def settled(
     )
     hashes = fingerprints["sha256"].take(at)
     guessed = compute.index_in(hashes, value_set=guesses["sha256"].combine_chunks())
-    guessed = compute.if_else(
-        compute.less(categories["confidence_ratio"], OPEN_BELOW), guessed, None
+    scans = taxonomy.names(SCANS, None)
+    is_open = compute.or_(
+        compute.less(categories["confidence_ratio"], OPEN_BELOW),
+        compute.equal(categories["category"], scans[0] if scans else ""),
     )
+    guessed = compute.if_else(is_open, guessed, None)
     is_guessed = compute.is_valid(guessed)
     answers = guesses.take(guessed.drop_null())
     columns: dict[str, Any] = {name: answers[name] for name in answers.column_names}

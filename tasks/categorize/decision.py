@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from tasks.categorize.head import Head, Label
 
 NAME_WEIGHT = 0.25
 """Weight of what a file's name is like beside what its text is like: names are short, and lie."""
+FACTS_WEIGHT = 0.25
+"""Weight of what a content's metadata say beside its text; alone where it has none."""
 LEAST_LIKENESS = 0.2
 """Cosine to the likest prompt below which a text is like none of them. Of 1,000 news articles, for
 which the categories that come along have no place, 7 in 100 are decided with it and 17 with 0.1; of
@@ -46,12 +49,14 @@ class Evidence:
         vectors: (n, d) of the texts; rows of zeros where there is none.
         names: (n, d) of their files' names; rows of zeros where a name says nothing.
         facts: (n,) what their type is, in words for the reason.
+        metadata: (n, d) of what their metadata say; rows of zeros where that is nothing.
     """
 
     texts: Sequence[str]
     vectors: NDArray[np.float32]
     names: NDArray[np.float32]
     facts: Sequence[str]
+    metadata: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,22 @@ class Words:
     nothing: str
 
 
+def mixed(
+    vectors: NDArray[np.float32], *others: tuple[float, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Return (n, d) unit vectors: the main evidence and, each with its weight, the others.
+
+    Where the main evidence is missing, a row of zeros, the others stand for it.
+    """
+    summed: NDArray[Any] = vectors.astype(np.float32)
+    for weight, other in others:
+        summed = summed + weight * other
+    length = np.linalg.norm(summed, axis=1, keepdims=True)
+    return (summed / np.maximum(length, 1e-12)).astype(np.float32)
+
+
 TEXT_WORDS = Words(likeness="it reads like", nothing="it has no text to go by")
+TAG_WORDS = Words(likeness="its tags read like", nothing="it has no tags to go by")
 PICTURE_WORDS = Words(likeness="it looks like", nothing="there is no picture of it to go by")
 
 
@@ -121,27 +141,24 @@ def guesses(
     """
     if not len(evidence.texts):
         return []
-    mixed = _mixed(evidence)
-    probabilities = head.probabilities(mixed)
-    is_known: list[bool] = np.any(mixed, axis=1).tolist()
+    others = [(NAME_WEIGHT, evidence.names)]
+    if evidence.metadata is not None:
+        others.append((FACTS_WEIGHT, evidence.metadata))
+    seen = mixed(evidence.vectors, *others)
+    probabilities = head.probabilities(seen)
+    is_known: list[bool] = np.any(seen, axis=1).tolist()
     return [
         _guess(
             evidence.facts[n],
             ranking(probabilities[n], head.labels),
             partial(_likest, evidence, n, prompts, words),
+            head.confidence,
             review_below,
         )
         if is_known[n]
         else _nothing(evidence.facts[n], words)
-        for n in range(len(mixed))
+        for n in range(len(seen))
     ]
-
-
-def _mixed(evidence: Evidence) -> NDArray[np.float32]:
-    """Return (n, d) unit vectors: texts and, with less weight, names; names alone where no text."""
-    mixed = evidence.vectors + NAME_WEIGHT * evidence.names
-    length = np.linalg.norm(mixed, axis=1, keepdims=True)
-    return (mixed / np.maximum(length, 1e-12)).astype(np.float32)
 
 
 def _nothing(fact: str, words: Words) -> Guess:
@@ -158,10 +175,11 @@ def _guess(
     fact: str,
     ranked: list[tuple[tuple[str, str], float]],
     likest: Callable[[str], tuple[float, str]],
+    confident: Callable[[float], float],
     review_below: float,
 ) -> Guess:
     (category, subcategory), share = ranked[0]
-    confidence = min(share, 1.0)  # a sum of rounded parts
+    confidence = confident(min(share, 1.0))  # a sum of rounded parts
     likeness, said = likest(category)
     shown = "; ".join(f"{'/'.join(filter(None, pair))} {share:.2f}" for pair, share in ranked[:TOP])
     reason = "; ".join(filter(None, (said, fact)))
@@ -216,7 +234,12 @@ def _likest(
 ) -> tuple[float, str]:
     """Return the likeness to the likest prompt of all, and what speaks for a category in words."""
     has_text = bool(np.any(evidence.vectors[n]))
-    vector = evidence.vectors[n] if has_text else evidence.names[n]
+    has_facts = evidence.metadata is not None and bool(np.any(evidence.metadata[n]))
+    vector, what = evidence.names[n], "its name is like"
+    if has_text:
+        vector, what = evidence.vectors[n], how.likeness
+    elif has_facts and evidence.metadata is not None:
+        vector, what = evidence.metadata[n], "its tags read like"
     likeness = prompts.vectors @ vector
     own = [at for at, label in enumerate(prompts.labels) if label.category == category]
     if not own:
@@ -224,7 +247,6 @@ def _likest(
     nearest = max(own, key=lambda at: (float(likeness[at]), -at))
     words = mentions(evidence.texts[n], [prompts.sentences[at] for at in own])
     found = f"text mentions {', '.join(words)}" if words else ""
-    what = how.likeness if has_text else "its name is like"
     quoted = f'{what} "{prompts.sentences[nearest]}" ({likeness[nearest]:.2f})'
     return float(likeness.max()), "; ".join(filter(None, (found, quoted)))
 

@@ -1,12 +1,10 @@
 """Prefect edge of embedding for searches: which contents have no vector, and one batch of them."""
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.domain.embeddings import EVIDENCE_VERSION, TextContent, TextEvidence, TextSource
-from models.domain.sampling import sampled
+from models.domain.embeddings import TextContent, Tower
+from models.domain.evidence import evidence_of
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.categorize.embedders import text_embedder
@@ -15,7 +13,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import to_rows
 from warehouse.schemas.contents import EMBEDDINGS
-from warehouse.store.contents import ContentRows
+from warehouse.store.contents import ContentRows, rows_among
 from warehouse.store.parts import open_lake
 
 
@@ -40,10 +38,10 @@ def list_unembedded(job_id: str, contents: TableRef) -> TableRef:
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     table = lake.read(contents)
-    known = sorted(ContentRows(lake, EMBEDDINGS).hashes(model_id=text_model_id()))
-    is_known = pc.is_in(table["sha256"], value_set=pa.array(known, pa.string()))
+    known = ContentRows(lake, EMBEDDINGS).hashes(model_id=text_model_id(), tower=Tower.TEXT.value)
+    unknown = rows_among(table, known, are_wanted=False)
     uri = f"runs/{job_id}/search/unembedded-{contents.sha256[:16]}.parquet"
-    return lake.write_part(table.filter(pc.invert(is_known)), uri=uri, table_name="unembedded")
+    return lake.write_part(unknown, uri=uri, table_name="unembedded")
 
 
 @task(
@@ -64,15 +62,7 @@ def embed_text_batch(job_id: str, batch: int, contents: TableRef, first: int, la
     with open_ledger(settings) as ledger:
         kept = ledger.texts([each.sha256 for each in wanted])
     texts = {
-        each.sha256: evidence_text(
-            TextEvidence(
-                sha256=each.sha256,
-                version=EVIDENCE_VERSION,
-                title=each.title,
-                text=sampled(kept[each.sha256].sample),
-                source=TextSource.TEXT,
-            )
-        )
+        each.sha256: evidence_text(evidence_of(each, kept[each.sha256]))
         for each in wanted
         if each.sha256 in kept
     }

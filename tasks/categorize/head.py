@@ -8,14 +8,15 @@ texts to the prompts (after 100: .89 beside .86) or logistic regression without 
 20, .86 after 100).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.taxonomy import Correction, Taxonomy, Topic
+from models.domain.taxonomy import Category, Correction, Taxonomy, Topic
+from tasks.categorize.calibration import LABELS_FOR_STEPS, Calibration, calibrated, steps
 
 SHARPNESS = 10.0
 """Length of a prompt's direction: how far apart scores of likenesses are. 8 and 10 are alike after
@@ -59,12 +60,19 @@ class Head:
         weights: (t, d) float64.
         temperature: scores are divided by it.
         corrections: how many were fitted to.
+        calibration: from what shares say to how often they were right, in steps; empty where too
+            few corrections are there to tell.
     """
 
     labels: tuple[Label, ...]
     weights: Matrix
     temperature: float = TEMPERATURE
     corrections: int = 0
+    calibration: Calibration = ()
+
+    def confidence(self, share: float) -> float:
+        """Return how sure a category's share of the probability makes."""
+        return calibrated(self.calibration, share)
 
     def probabilities(self, vectors: NDArray[np.float32]) -> Matrix:
         """Return (n, t) probabilities of the topics of (n, d) vectors."""
@@ -85,11 +93,23 @@ def _softmax(scores: Matrix) -> Matrix:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def prompts_of(taxonomy: Taxonomy, *, pictures: bool = False) -> list[tuple[Label, str]]:
-    """Return every sentence of a taxonomy (by ids) with the topic it speaks for, in order."""
+def prompts_of(
+    taxonomy: Taxonomy,
+    *,
+    pictures: bool = False,
+    is_asked: Callable[[Category], bool] = lambda _: True,
+) -> list[tuple[Label, str]]:
+    """Return every sentence of a taxonomy (by ids) with the topic it speaks for, in order.
+
+    Args:
+        taxonomy: by ids.
+        pictures: whether the sentences on pictures are wanted, not those on texts.
+        is_asked: whether a category can be the answer at all.
+    """
     return [
         (label_of(category.name, topic), sentence)
         for category, topic in taxonomy.topics()
+        if is_asked(category)
         for sentence in (topic.image_prompts if pictures else topic.prompts)
     ]
 
@@ -144,12 +164,13 @@ def fitted_head(prior: Head, examples: Examples) -> Head:
     start = _with_new_topics(prior, examples)
     members = _members(start.labels, examples.corrections)
     vectors = np.asarray(examples.vectors, np.float64)
-    temperature = _calibrated(start, members, vectors)
+    temperature, calibration = _calibrated(start, members, vectors)
     return Head(
         labels=start.labels,
         weights=_fit(start.weights, members, vectors),
         temperature=temperature,
         corrections=len(examples.corrections),
+        calibration=calibration,
     )
 
 
@@ -213,19 +234,37 @@ def _fit(start: Matrix, members: Matrix, vectors: Matrix) -> Matrix:
     return weights
 
 
-def _calibrated(start: Head, members: Matrix, vectors: Matrix) -> float:
+def _calibrated(start: Head, members: Matrix, vectors: Matrix) -> tuple[float, Calibration]:
     """Return the temperature under which held-out corrections are likeliest (Guo et al. 2017).
 
-    Five folds by position, so that the same corrections give the same temperature.
+    Where there are enough of them, also how often each confidence was right. Five folds by
+    position, so that the same corrections give the same answer.
     """
     if len(vectors) < LABELS_TO_CALIBRATE:
-        return start.temperature
+        return start.temperature, ()
     fold = np.arange(len(vectors)) % FOLDS
     scores = np.zeros((len(vectors), len(start.labels)))
     for held in range(FOLDS):
         weights = _fit(start.weights, members[fold != held], vectors[fold != held])
         scores[fold == held] = vectors[fold == held] @ weights.T
-    return min(TEMPERATURES, key=lambda each: _surprise(_softmax(scores / each), members))
+    found = min(TEMPERATURES, key=lambda each: _surprise(_softmax(scores / each), members))
+    if len(vectors) < LABELS_FOR_STEPS:
+        return found, ()
+    shares, is_right = _held_out(_softmax(scores / found), start.labels, members)
+    return found, steps(shares, is_right)
+
+
+def _held_out(
+    probabilities: Matrix, labels: Sequence[Label], members: Matrix
+) -> tuple[Matrix, NDArray[np.bool_]]:
+    """Return the share of each correction's likeliest category, and whether it is the right one."""
+    names = list(dict.fromkeys(label.category for label in labels))
+    of = np.array([names.index(label.category) for label in labels])
+    sums = np.stack([probabilities[:, of == at].sum(axis=1) for at in range(len(names))], axis=1)
+    likeliest = sums.argmax(axis=1)
+    allowed = np.stack([members[:, of == at].any(axis=1) for at in range(len(names))], axis=1)
+    rows = np.arange(len(sums))
+    return sums[rows, likeliest], allowed[rows, likeliest]
 
 
 def _surprise(probabilities: Matrix, members: Matrix) -> float:

@@ -20,23 +20,34 @@ class Vectors:
         self._rows = ContentRows(lake, EMBEDDINGS)
         self.embedder = embedder
 
-    def known(self, hashes: Sequence[str]) -> dict[str, bytes]:
-        """Return the vectors that are there, by content."""
-        rows: dict[str, EmbeddingRow] = self._rows.of(hashes, model_id=self.embedder.model_id)
+    def known(self, hashes: Sequence[str], tower: Tower) -> dict[str, bytes]:
+        """Return the vectors of a tower that are there, by content."""
+        rows: dict[str, EmbeddingRow] = self._rows.of(
+            hashes, model_id=self.embedder.model_id, tower=tower.value
+        )
         return {key: row.vector for key, row in rows.items()}
 
-    def of_texts(self, texts: Mapping[str, str], *, made_by: str) -> dict[str, bytes]:
+    def of_texts(
+        self, texts: Mapping[str, str], *, made_by: str, tower: Tower = Tower.TEXT
+    ) -> dict[str, bytes]:
         """Return the vectors of texts by the hash that each is known by.
+
+        Equal texts are embedded once.
 
         Args:
             texts: by hash; those of "" have none.
             made_by: the job and its batch; what is made is kept under this name once.
+            tower: what the texts are: the contents' own, or what their metadata say.
         """
         wanted = {key: text for key, text in texts.items() if text}
-        found = self.known(list(wanted))
-        missing = [key for key in wanted if key not in found]
-        made = self.embedder.embed_texts([wanted[key] for key in missing]) if missing else []
-        return found | self._kept(dict(zip(missing, made, strict=True)), Tower.TEXT, made_by)
+        found = self.known(list(wanted), tower)
+        missing = {key: text for key, text in wanted.items() if key not in found}
+        distinct = list(dict.fromkeys(missing.values()))
+        made = self.embedder.embed_texts(distinct) if distinct else []
+        by_text = dict(zip(distinct, made, strict=True))
+        return found | self._kept(
+            {key: by_text[text] for key, text in missing.items()}, tower, made_by
+        )
 
     def of_pictures(
         self, pictures: Mapping[str, bytes], embedder: ImageEmbedder, *, made_by: str
@@ -45,6 +56,24 @@ class Vectors:
         keys = sorted(pictures)
         made = embedder.embed_images([pictures[key] for key in keys]) if keys else []
         return self._kept(dict(zip(keys, made, strict=True)), Tower.IMAGE, made_by)
+
+    def of_films(
+        self, films: Mapping[str, Sequence[bytes]], embedder: ImageEmbedder, *, made_by: str
+    ) -> dict[str, bytes]:
+        """Return the vectors of films by the hash of the content: the mean of their frames'.
+
+        Args:
+            films: encoded pictures of each; one without any has no vector.
+            embedder: the model.
+            made_by: the job and its batch.
+        """
+        keys = [key for key in sorted(films) if films[key]]
+        seen = embedder.embed_images([frame for key in keys for frame in films[key]])
+        made: dict[str, bytes] = {}
+        for key in keys:
+            frames, seen = seen[: len(films[key])], seen[len(films[key]) :]
+            made[key] = _mean(frames)
+        return self._kept(made, Tower.IMAGE, made_by)
 
     def _kept(self, made: dict[str, bytes], tower: Tower, made_by: str) -> dict[str, bytes]:
         rows = {
@@ -57,8 +86,16 @@ class Vectors:
             )
             for key, vector in made.items()
         }
-        self._rows.add(rows, made_by=f"{made_by}-{self.embedder.model_id}")
+        self._rows.add(rows, made_by=f"{made_by}-{tower}-{self.embedder.model_id}")
         return made
+
+
+def _mean(vectors: Sequence[bytes]) -> bytes:
+    """Return the direction that vectors have in common, of length 1."""
+    import numpy as np
+
+    mean = np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), -1).mean(axis=0)
+    return (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype("<f4").tobytes()
 
 
 def evidence_text(evidence: TextEvidence) -> str:

@@ -1,7 +1,6 @@
 """Prefect edges of looking into archives: which there are, and one batch of them."""
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prefect import task
@@ -16,7 +15,7 @@ from tasks.fingerprint.archive_listings import (
     batches_of,
     list_archives,
 )
-from tasks.fingerprint.children import Limits, shared_pool
+from tasks.fingerprint.children import Limits, parsing_limits, shared_pool
 from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import to_rows, to_table
@@ -26,18 +25,13 @@ MOST_BATCHES = 1000
 """Task runs in one flow run (DESIGN D4)."""
 
 
-def archive_limits(settings: Settings, *, children: int) -> Limits:
+def archive_limits(settings: Settings) -> Limits:
     """Return what a child may use for an archive, of which it sees one only.
 
     A child that met its memory limit stays short of memory, and a listing is kept for good: it may
     not depend on which archive came before.
     """
-    return Limits(
-        memory_bytes=settings.parser_memory_bytes,
-        cpu_s=settings.archive_cpu_s,
-        children=children,
-        files=1,
-    )
+    return replace(parsing_limits(settings), cpu_s=settings.archive_cpu_s, files=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +90,7 @@ def list_archive_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows
         return found
     with open_ledger(settings) as ledger:
         root = ledger.root(root_id)
-    cores = settings.work_threads or os.cpu_count() or 1
-    limits = archive_limits(settings, children=cores)
+    limits = archive_limits(settings)
     with open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url) as store:
         rows = list_archives(
             to_rows(lake.read(contents).slice(first, last - first), ArchiveContent),
@@ -105,6 +98,6 @@ def list_archive_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows
             parser=shared_pool(limits),
             kept=LakeListings(lake),
             cpu_s=settings.archive_cpu_s,
-            threads=cores,
+            threads=limits.children,
         )
     return lake.write_part(to_table(rows, ArchiveListing), uri=uri, table_name="archive_listings")

@@ -10,6 +10,7 @@ Nursery's messages: `{"do": "fork", "model": bool, ...}` with a descriptor answe
 """
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
@@ -89,6 +90,8 @@ class Nursery:
             from tasks.fingerprint.model import TypeModel
 
             self.model = TypeModel()
+        if options["prepares"] and not options["model"]:
+            importlib.import_module(str(options["prepares"])).open_engine()
         pid = os.fork()
         if pid:
             os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Self
 
 from models.domain.errors import BrokenError
 from models.domain.fingerprint import Problem
+from models.settings import Settings
 from tasks.fingerprint import wire
 from tasks.fingerprint.nursery import Child, Limits, Nursery
 from tasks.fingerprint.parsing import Facts, Request
@@ -210,6 +212,15 @@ def _quietly(fetch: Fetch, offset: int, count: int) -> bytes:
 
 def _no_fetch(_offset: int, _count: int) -> bytes:
     return b""
+
+
+def parsing_limits(settings: Settings) -> Limits:
+    """Return what a child may use for one file, by the settings."""
+    return Limits(
+        memory_bytes=settings.parser_memory_bytes,
+        cpu_s=settings.parser_cpu_s,
+        children=settings.work_threads or os.cpu_count() or 1,
+    )
 
 
 @cache

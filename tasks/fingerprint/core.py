@@ -37,8 +37,8 @@ MODEL_BYTES = 4096
 """Magika looks at this much of the beginning and of the end."""
 _WEAK_PACKAGES = frozenset({"jar", "kmz"})
 """Kinds shown by one member that other packages carry too: believed only without a name."""
-_TEXTS = ("camera_make", "camera_model", "title", "artist", "album", "sender", "problem")
-_COUNTS = ("width", "height", "track")
+_TEXTS = ("camera_make", "camera_model", "title", "artist", "album", "genre", "sender", "problem")
+_COUNTS = ("width", "height", "track", "channels")
 _NUMBERS = ("duration_s", "latitude", "longitude")
 _LISTED = tuple(field.name for field in fields(ManifestRow))
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -1,20 +1,16 @@
 """Prefect edge of evidence: which texts are wanted, and one batch of them."""
 
-import os
-
 from prefect import task
 
 from models.domain.embeddings import EVIDENCE_VERSION, TextContent, TextEvidence
+from models.domain.evidence import evidence_of
 from models.domain.table_refs import TableRef
 from models.settings import Settings
-from storage.opening import open_store
-from tasks.fingerprint.children import Limits, shared_pool
-from tasks.fingerprint.evidence import gather_texts, wanted_texts
-from tasks.ledger.ledger import open_ledger
+from tasks.fingerprint.scans import scanned_contents
+from tasks.fingerprint.text_reading import TextReading
+from tasks.fingerprint.texts import wanted_texts
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import to_rows, to_table
-from warehouse.schemas.contents import TEXT_EVIDENCE
-from warehouse.store.contents import ContentRows
 from warehouse.store.parts import open_lake
 
 
@@ -24,7 +20,9 @@ from warehouse.store.parts import open_lake
     retry_jitter_factor=RETRY_JITTER_RATIO,
     retry_condition_fn=is_busy,
 )
-def list_texts(job_id: str, fingerprints: TableRef, categories: TableRef, below: float) -> TableRef:
+def list_texts(
+    job_id: str, fingerprints: TableRef, categories: TableRef, below: float, *, scans: bool = False
+) -> TableRef:
     """Return the contents whose text is wanted, rows of `TextContent`, sorted by content.
 
     Args:
@@ -32,13 +30,20 @@ def list_texts(job_id: str, fingerprints: TableRef, categories: TableRef, below:
         fingerprints: of the whole root.
         categories: of the same files, by rules.
         below: confidence from which a category needs no text; above 1 for every text there is.
+        scans: whether those are wanted whose text is in their pixels, or the others.
     """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    table = wanted_texts(lake.read(fingerprints), lake.read(categories), below=below)
+    files, decided = lake.read(fingerprints), lake.read(categories)
+    table = (
+        scanned_contents(files, decided, below)
+        if scans
+        else wanted_texts(files, decided, below=below)
+    )
+    kind = "scans" if scans else "texts"
     made_from = f"{fingerprints.sha256[:16]}-{categories.sha256[:16]}-{below:g}"
     return lake.write_part(
-        table, uri=f"runs/{job_id}/evidence/texts-{made_from}.parquet", table_name="texts"
+        table, uri=f"runs/{job_id}/evidence/{kind}-{made_from}.parquet", table_name="texts"
     )
 
 
@@ -49,9 +54,18 @@ def list_texts(job_id: str, fingerprints: TableRef, categories: TableRef, below:
     retry_condition_fn=is_busy,
 )
 def evidence_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows name them
-    job_id: str, root_id: str, batch: int, contents: TableRef, first: int, last: int
+    job_id: str,
+    root_id: str,
+    batch: int,
+    contents: TableRef,
+    first: int,
+    last: int,
+    *,
+    scans: bool = False,
 ) -> TableRef:
-    """Return the texts of contents [first, last); what was read before is not read again.
+    """Return what contents [first, last) say in words; what was read before is not read again.
+
+    The texts are kept, and searched: one read gives both.
 
     Returns:
         (last - first,) rows of `TextEvidence`, sorted by content.
@@ -67,22 +81,7 @@ def evidence_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows nam
     found = lake.find(uri)
     if found is not None:
         return found
-    with open_ledger(settings) as ledger:
-        root = ledger.root(root_id)
-    cores = settings.work_threads or os.cpu_count() or 1
-    limits = Limits(
-        memory_bytes=settings.parser_memory_bytes, cpu_s=settings.parser_cpu_s, children=cores
-    )
     wanted = to_rows(lake.read(contents).slice(first, last - first), TextContent)
-    kept = ContentRows(lake, TEXT_EVIDENCE)
-    known = kept.of((content.sha256 for content in wanted), version=EVIDENCE_VERSION)
-    rows = gather_texts(
-        wanted,
-        known,
-        source=open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url),
-        parser=shared_pool(limits),
-        threads=cores,
-    )
-    fresh = {row.sha256: row for row in rows if row.sha256 not in known and row.problem is None}
-    kept.add(fresh, made_by=f"{job_id}-{name}")
+    texts = TextReading(settings, root_id, scans=scans).texts(wanted)
+    rows = [evidence_of(content, texts.get(content.sha256)) for content in wanted]
     return lake.write_part(to_table(rows, TextEvidence), uri=uri, table_name="text_evidence")

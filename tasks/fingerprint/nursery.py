@@ -22,12 +22,21 @@ START_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a child may use."""
+    """What a child may use.
+
+    Attributes:
+        memory_bytes: address space.
+        cpu_s: of one file.
+        children: at a time.
+        files: after which a child is replaced.
+        prepares: module whose `open_engine` the nursery calls before it forks; "" for none.
+    """
 
     memory_bytes: int
     cpu_s: int
     children: int
     files: int = FILES_PER_CHILD
+    prepares: str = ""
 
     @property
     def wall_s(self) -> float:
@@ -94,6 +103,7 @@ class Nursery:
             "memory_bytes": limits.memory_bytes,
             "cpu_s": limits.cpu_s,
             "files": limits.files,
+            "prepares": limits.prepares,
         }
         with theirs, self._lock:
             try:

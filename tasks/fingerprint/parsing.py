@@ -26,9 +26,10 @@ _PARSERS = {
     "ole": "tasks.fingerprint.packages",
     "mail": "tasks.fingerprint.mail",
     "archive": "tasks.fingerprint.archives",
-    "evidence_text": "tasks.fingerprint.evidence_text",
     "text": "tasks.fingerprint.perceptual.reading",
     "search_text": "tasks.fingerprint.search_text",
+    "scan_text": "tasks.fingerprint.scan_text",
+    "keyframes": "tasks.fingerprint.keyframes",
 }
 """Module of each kind of parser; each has a function `read_<kind>(request, file) -> Facts`."""
 

@@ -89,6 +89,8 @@ def read_audio(request: Request, file: FetchedFile) -> Facts:
         "artist": clean(tag.artist or tag.albumartist),
         "album": clean(tag.album),
         "track": _track(tag.track),
+        "genre": clean(tag.genre),
+        "channels": tag.channels if isinstance(tag.channels, int) else None,
     }
     year = clean(tag.year) or ""
     facts["dates"] = claim("container", year) if "-" in year else []
@@ -124,6 +126,7 @@ def _open(demuxer: str, file: FetchedFile) -> Facts:
             "artist": clean(tags.get("artist")),
             "album": clean(tags.get("album")),
             "track": _track(tags.get("track")),
+            "genre": clean(tags.get("genre")),
             "camera_make": clean(tags.get("com.apple.quicktime.make") or tags.get("make")),
             "camera_model": clean(tags.get("com.apple.quicktime.model") or tags.get("model")),
         }

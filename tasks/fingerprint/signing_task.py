@@ -1,7 +1,5 @@
 """Prefect edge of signing: which contents, and one batch of them."""
 
-import os
-
 import pyarrow as pa
 from prefect import task
 
@@ -9,7 +7,7 @@ from models.domain.near import Content, Signature
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from storage.opening import open_store
-from tasks.fingerprint.children import Limits, shared_pool
+from tasks.fingerprint.children import parsing_limits, shared_pool
 from tasks.fingerprint.contents import near_contents
 from tasks.fingerprint.signing import LakeSignatures, sign_contents
 from tasks.ledger.ledger import open_ledger
@@ -79,17 +77,14 @@ def sign_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows name th
         return found
     with open_ledger(settings) as ledger:
         root = ledger.root(root_id)
-    cores = settings.work_threads or os.cpu_count() or 1
-    limits = Limits(
-        memory_bytes=settings.parser_memory_bytes, cpu_s=settings.parser_cpu_s, children=cores
-    )
+    limits = parsing_limits(settings)
     signatures = LakeSignatures(lake)
     failed = sign_contents(
         to_rows(lake.read(contents).slice(first, last - first), Content),
         source=open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url),
         parser=shared_pool(limits),
         signatures=signatures,
-        threads=cores,
+        threads=limits.children,
     )
     signatures.save()
     return lake.write_part(to_table(failed, Signature), uri=uri, table_name="signatures")

@@ -15,7 +15,7 @@ from models.settings import Settings
 from storage.opening import open_store
 from tasks.fingerprint import core
 from tasks.fingerprint.batch import Ports, Wishes, fingerprint_rows
-from tasks.fingerprint.children import Limits, ParserPool, shared_pool
+from tasks.fingerprint.children import parsing_limits, shared_pool
 from tasks.fingerprint.signing import LakeSignatures
 from tasks.fingerprint.thumbnails import LakeThumbnails
 from tasks.ledger.ledger import open_ledger
@@ -79,7 +79,7 @@ def fingerprint_batch(  # noqa: PLR0917 - two ids and a range of rows, as flows 
     signatures = LakeSignatures(lake)
     ports = Ports(
         source=store,
-        parser=_parsers(settings),
+        parser=shared_pool(parsing_limits(settings)),
         thumbnails=LakeThumbnails(lake),
         signatures=signatures,
     )
@@ -120,16 +120,6 @@ def _folder(job: Job, root_id: str) -> str:
     """Return where a job's fingerprints are; the profile in it says who may carry them over."""
     profile = index_profile(read_gps=job.options.read_gps)
     return f"runs/{job.id}/fingerprint/{profile}/{root_id}"
-
-
-def _parsers(settings: Settings) -> ParserPool:
-    return shared_pool(
-        Limits(
-            memory_bytes=settings.parser_memory_bytes,
-            cpu_s=settings.parser_cpu_s,
-            children=settings.work_threads or os.cpu_count() or 1,
-        )
-    )
 
 
 def _wishes(job: Job, settings: Settings, *, is_local: bool) -> Wishes:

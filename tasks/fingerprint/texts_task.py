@@ -1,24 +1,26 @@
 """Prefect edge of reading texts for searching: which are new, and one batch of them."""
 
-import os
-
-import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.domain.embeddings import TextContent
-from models.domain.fingerprint import Problem
+from models.domain.search import SCAN_VERSION, TEXT_VERSION
 from models.domain.table_refs import TableRef
 from models.settings import Settings
-from storage.opening import open_store
-from tasks.fingerprint.children import Limits, shared_pool
-from tasks.fingerprint.texts import read_texts, searchable_contents
+from tasks.fingerprint.scans import ocr_problem, scanned_contents
+from tasks.fingerprint.text_reading import TextReading
+from tasks.fingerprint.texts import searchable_contents
 from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.schemas.arrow import to_rows
 from warehouse.schemas.files import texts
+from warehouse.store.contents import rows_among
 from warehouse.store.parts import open_lake
+
+
+def scans_refusal() -> str | None:
+    """Return in words why texts of scans are not read here; None where they are."""
+    return ocr_problem(Settings())
 
 
 @task(
@@ -28,12 +30,20 @@ from warehouse.store.parts import open_lake
     retry_jitter_factor=RETRY_JITTER_RATIO,
     retry_condition_fn=is_busy,
 )
-def list_searchable(job_id: str, fingerprints: TableRef) -> TableRef:
-    """Return the contents that have a text, rows of `TextContent`, sorted by content."""
+def list_searchable(job_id: str, fingerprints: TableRef, *, scans: bool = False) -> TableRef:
+    """Return the contents that have a text, rows of `TextContent`, sorted by content.
+
+    Args:
+        job_id: whose job.
+        fingerprints: of the whole root.
+        scans: whether those are wanted whose text is in their pixels, or the others.
+    """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    table = searchable_contents(lake.read(fingerprints))
-    uri = f"runs/{job_id}/search/contents-{fingerprints.sha256[:16]}.parquet"
+    files = lake.read(fingerprints)
+    table = scanned_contents(files, None, 1.0) if scans else searchable_contents(files)
+    kind = "scans" if scans else "contents"
+    uri = f"runs/{job_id}/search/{kind}-{fingerprints.sha256[:16]}.parquet"
     return lake.write_part(table, uri=uri, table_name="searchable")
 
 
@@ -44,16 +54,16 @@ def list_searchable(job_id: str, fingerprints: TableRef) -> TableRef:
     retry_jitter_factor=RETRY_JITTER_RATIO,
     retry_condition_fn=is_busy,
 )
-def list_unread_texts(job_id: str, contents: TableRef) -> TableRef:
+def list_unread_texts(job_id: str, contents: TableRef, *, scans: bool = False) -> TableRef:
     """Return those of some contents whose text nobody read yet, in the same order."""
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     table = lake.read(contents)
     with open_ledger(settings) as ledger:
-        unread = ledger.unread(texts(table, "sha256"))
-    is_unread = pc.is_in(table["sha256"], value_set=pa.array(unread, pa.string()))
+        version = SCAN_VERSION if scans else TEXT_VERSION
+        unread = ledger.unread(texts(table, "sha256"), version=version)
     uri = f"runs/{job_id}/search/unread-{contents.sha256[:16]}.parquet"
-    return lake.write_part(table.filter(is_unread), uri=uri, table_name="unread_texts")
+    return lake.write_part(rows_among(table, unread), uri=uri, table_name="unread_texts")
 
 
 @task(
@@ -63,7 +73,9 @@ def list_unread_texts(job_id: str, contents: TableRef) -> TableRef:
     retry_jitter_factor=RETRY_JITTER_RATIO,
     retry_condition_fn=is_busy,
 )
-def read_text_batch(root_id: str, contents: TableRef, first: int, last: int) -> int:
+def read_text_batch(
+    root_id: str, contents: TableRef, first: int, last: int, *, scans: bool = False
+) -> int:
     """Read the texts of contents [first, last) and keep them; what is kept is not read again.
 
     Returns:
@@ -76,20 +88,4 @@ def read_text_batch(root_id: str, contents: TableRef, first: int, last: int) -> 
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     wanted = to_rows(lake.read(contents).slice(first, last - first), TextContent)
-    cores = settings.work_threads or os.cpu_count() or 1
-    limits = Limits(
-        memory_bytes=settings.parser_memory_bytes, cpu_s=settings.parser_cpu_s, children=cores
-    )
-    with open_ledger(settings) as ledger:
-        root = ledger.root(root_id)
-        unread = set(ledger.unread([each.sha256 for each in wanted]))
-        rows = read_texts(
-            [each for each in wanted if each.sha256 in unread],
-            source=open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url),
-            parser=shared_pool(limits),
-            threads=cores,
-        )
-        passing = (Problem.DEFERRED, Problem.UNREADABLE)
-        return ledger.keep_texts(
-            [row for row in rows if not any(each.is_kind_of(row.problem) for each in passing)]
-        )
+    return TextReading(settings, root_id, scans=scans).read(wanted)

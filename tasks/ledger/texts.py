@@ -22,10 +22,10 @@ DELETE FROM content_texts t
 class Texts(Database):
     """The part of the ledger that knows what contents say."""
 
-    def unread(self, contents: Sequence[str]) -> list[str]:
-        """Return those of some contents whose text was not read yet, sorted."""
+    def unread(self, contents: Sequence[str], *, version: int = TEXT_VERSION) -> list[str]:
+        """Return those of some contents whose text was not read yet by a version, sorted."""
         known = select(TEXTS.c.sha256).where(
-            TEXTS.c.sha256 == func.any(list(contents)), TEXTS.c.version >= TEXT_VERSION
+            TEXTS.c.sha256 == func.any(list(contents)), TEXTS.c.version >= version
         )
         with self._transaction() as connection:
             found = set(connection.execute(known).scalars())

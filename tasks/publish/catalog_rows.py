@@ -33,6 +33,8 @@ DETAILS = (
     "artist",
     "album",
     "track",
+    "genre",
+    "channels",
     "sender",
     "thumbnail",
     "problem",

@@ -38,16 +38,39 @@ class Meaning:
         return Ranking.PICTURE if self.tower is Tower.IMAGE else Ranking.MEANING
 
     def ranked(self, scope: SearchScope, query: str) -> list[Ranked]:
-        """Return contents whose vectors are nearest to the query's."""
+        """Return contents whose vectors are nearest to the query's; of pictures, some may be none.
+
+        Every picture is somewhat near to every text. Those are left out that are as near to words
+        that say nothing: the direction from these to the query is asked for, and a picture behind
+        it is none. (It also takes away what all texts of such a model have in common.)
+        """
+        if self.tower is Tower.IMAGE:
+            vector, nothing = self.embedder.embed_texts([query, NOTHING_SAID])
+            row = self._row(towards(vector, nothing))
+            return [each for each in self.vectors.rank_by_vector(scope, row) if each.score > 0]
         (vector,) = self.embedder.embed_texts([query])
-        row = EmbeddingRow(
+        return self.vectors.rank_by_vector(scope, self._row(vector))
+
+    def _row(self, vector: bytes) -> EmbeddingRow:
+        return EmbeddingRow(
             sha256="",
             model_id=self.embedder.model_id,
             tower=self.tower.value,
             dimension=self.embedder.dimension,
             vector=vector,
         )
-        return self.vectors.rank_by_vector(scope, row)
+
+
+NOTHING_SAID = "a picture"
+"""Words that are as true of every picture."""
+
+
+def towards(vector: bytes, origin: bytes) -> bytes:
+    """Return the direction from one vector to another, of length 1; zeros where they are equal."""
+    import numpy as np
+
+    away = np.frombuffer(vector, "<f4") - np.frombuffer(origin, "<f4")
+    return (away / max(float(np.linalg.norm(away)), 1e-12)).astype("<f4").tobytes()
 
 
 def search(

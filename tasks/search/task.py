@@ -37,12 +37,13 @@ def index_words(root_id: str) -> int:
     retry_jitter_factor=RETRY_JITTER_RATIO,
     retry_condition_fn=is_busy,
 )
-def index_vectors(contents: TableRef, model_id: str) -> int:
+def index_vectors(contents: TableRef, model_id: str, tower: str = Tower.TEXT.value) -> int:
     """Copy vectors of contents from the lake to Postgres, where it can; returns how many are new.
 
     Args:
         contents: rows with `sha256`.
-        model_id: of the text model.
+        model_id: of the model.
+        tower: which side of it made the vectors.
     """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
@@ -52,10 +53,10 @@ def index_vectors(contents: TableRef, model_id: str) -> int:
         if not ledger.has_vectors():
             return 0
         wanted = texts(lake.read(contents), "sha256")
-        missing = ledger.missing_vectors(model_id, Tower.TEXT, wanted)
+        missing = ledger.missing_vectors(model_id, tower, wanted)
         for first in range(0, len(missing), COPIED_AT_ONCE):
             some = missing[first : first + COPIED_AT_ONCE]
-            rows = kept.of(some, model_id=model_id, tower=Tower.TEXT.value)
+            rows = kept.of(some, model_id=model_id, tower=tower)
             copied += ledger.keep_vectors(list(rows.values()))
     return copied
 

@@ -37,8 +37,8 @@ CPU_S = 20
 
 @pytest.fixture(scope="module")
 def pool():
-    settings = Settings(parser_memory_bytes=600_000_000, archive_cpu_s=CPU_S)
-    with ParserPool(archive_limits(settings, children=2)) as opened:
+    settings = Settings(parser_memory_bytes=600_000_000, archive_cpu_s=CPU_S, work_threads=2)
+    with ParserPool(archive_limits(settings)) as opened:
         yield opened
 
 

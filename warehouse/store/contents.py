@@ -4,7 +4,7 @@ They lie beside the warehouse's tables as Delta tables of their own: any number 
 once without losing each other's rows. Two jobs may make one row twice; readers take either.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,20 @@ from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
 from warehouse.schemas.tables import WarehouseTable
 from warehouse.store.delta import Warehouse
 from warehouse.store.parts import Lake
+
+
+def rows_among(contents: pa.Table, hashes: Collection[str], *, are_wanted: bool = True) -> pa.Table:
+    """Return the rows of contents that are among some, or are not, in the same order.
+
+    Args:
+        contents: (n,) rows with `sha256`.
+        hashes: some contents.
+        are_wanted: whether they stay, or the others do.
+    """
+    import pyarrow.compute as pc
+
+    is_among = pc.is_in(contents["sha256"], value_set=pa.array(sorted(hashes), pa.string()))
+    return contents.filter(is_among if are_wanted else pc.invert(is_among))
 
 
 class ContentRows:
