@@ -1,9 +1,12 @@
 """Making files searchable through its edges: real children, Postgres, a lake, a tiny model."""
 
+import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tiny_models import tiny_sentence_folder
+from PIL import Image
+from tiny_models import tiny_clip_folder, tiny_sentence_folder
 
 from bench.plain import index, reindex
 from bench.worlds import new_job
@@ -12,18 +15,24 @@ from models.domain.categories import CategoryRow
 from models.domain.embeddings import Tower
 from models.domain.errors import MissingError
 from models.domain.jobs import JobKind
-from models.domain.search import SearchMode, SearchScope
+from models.domain.search import Ranking, SearchMode, SearchScope
 from models.domain.taxonomy import Correction
 from models.settings import Settings
 from tasks.categorize.correcting import BY_HAND
 from tasks.categorize.correcting_task import apply_corrections
 from tasks.categorize.embed_task import embed_text_batch, list_unembedded, text_model_id
-from tasks.categorize.embedders import text_embedder
+from tasks.categorize.embedders import image_embedder, text_embedder
+from tasks.categorize.looks_task import (
+    embed_picture_batch,
+    image_model_id,
+    list_pictures,
+    list_unseen,
+)
 from tasks.fingerprint.texts_task import list_searchable, list_unread_texts, read_text_batch
 from tasks.ledger.database import close_pools
 from tasks.ledger.ledger import open_ledger
 from tasks.lifecycle.task import recall_index
-from tasks.search.core import Meaning, search
+from tasks.search.core import NOTHING_SAID, Meaning, search
 from tasks.search.exact import LakeVectors
 from tasks.search.task import forget_contents, index_vectors, index_words
 from warehouse.schemas.arrow import to_rows
@@ -159,3 +168,58 @@ def test_a_correction_counts_in_every_later_index_whatever_the_file_is_called(ro
         assert rows[key].decided_by == BY_HAND
     assert rows["code/app.py"].decided_by != BY_HAND
     assert len(rows) == len(FILES)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("open_clip") is None, reason="the extra `clip` is not installed"
+)
+def test_pictures_are_found_by_what_they_show_and_only_those_nearer_than_nothing_said(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    monkeypatch.setenv("FILEORGANIZER_IMAGE_MODEL", f"local-dir:{tiny_clip_folder(clip)}")
+    colors = ["black", "white", "red", "green", "blue", "yellow"]
+    for n in range(12):
+        picture = Image.new("RGB", (90, 90), colors[n % 6])
+        if n >= 6:
+            picture.paste(Image.new("RGB", (45, 90), colors[(n + 2) % 6]))
+        picture.save(root / f"p{n}.png")
+    with open_ledger(Settings()) as ledger:
+        job = new_job(ledger, root, kind=JobKind.REINDEX)
+    reindex(job.id)
+    pictures = list_pictures.fn(job.id, recall_index(job.id)["fingerprints"], None)
+    unseen = list_unseen.fn(job.id, pictures)
+    assert unseen.rows == pictures.rows == 12
+    assert embed_picture_batch.fn(job.id, 0, unseen, 0, 12) == 12
+    assert list_unseen.fn(job.id, pictures).rows == 0
+    embedder, lake, query = image_embedder(Settings()), open_lake(Settings().lake), "a map"
+    with open_ledger(Settings()) as ledger:
+        copied = index_vectors.fn(pictures, image_model_id(), Tower.IMAGE.value)
+        assert copied == (12 if ledger.has_vectors() else 0)
+        scope = SearchScope(account_id=ledger.local_account())
+        stores = [LakeVectors(lake, ledger), *([ledger] if ledger.has_vectors() else [])]
+        found = [
+            Meaning(embedder=embedder, tower=Tower.IMAGE, vectors=store).ranked(scope, query)
+            for store in stores
+        ]
+        assert [r.content for r in found[0]] == [r.content for r in found[-1]]
+        said, nothing = (
+            np.frombuffer(v, "<f4") for v in embedder.embed_texts([query, NOTHING_SAID])
+        )
+        blobs = lake.read(pictures).to_pylist()
+        thumbnails = {row["sha256"]: lake.read_blob(row["thumbnail"]) for row in blobs}
+        vectors = embedder.embed_images(list(thumbnails.values()))
+        nearer = {
+            sha256
+            for sha256, vector in zip(thumbnails, vectors, strict=True)
+            if np.frombuffer(vector, "<f4") @ (said - nothing) > 0
+        }
+        assert 0 < len(nearer) < 12
+        assert {r.content for r in found[0]} == nearer
+        asked = [Meaning(embedder=embedder, tower=Tower.IMAGE, vectors=stores[-1])]
+        hits = search(
+            query, scope, index=ledger, meanings=asked, mode=SearchMode.SEMANTIC, limit=20
+        )
+        assert {hit.file.content for hit in hits} == nearer
+        assert all(hit.why == (Ranking.PICTURE,) for hit in hits)
