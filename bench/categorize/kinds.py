@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from models.domain.fingerprint import Fingerprint
+from models.domain.near import Signature
 from storage.opening import canonical_url, open_store
-from tasks.fingerprint.batch import Wishes, fingerprint_rows
+from tasks.fingerprint.batch import Ports, Wishes, fingerprint_rows
 from tasks.fingerprint.children import ParserPool
 from tasks.fingerprint.nursery import Limits
 
@@ -38,6 +39,19 @@ class NoThumbnails:
         del sha256, picture
 
 
+class AllSigned:
+    """Wants no signature."""
+
+    def has(self, sha256: str) -> bool:
+        """Return that there is one."""
+        del sha256
+        return True
+
+    def put(self, signature: Signature) -> None:
+        """Forget it."""
+        del signature
+
+
 def truth_of(collection: Path) -> dict[str, dict[str, str]]:
     """Return the collection's labels by path."""
     with (collection / "truth.csv").open(newline="") as file:
@@ -55,9 +69,10 @@ def fingerprints_of(collection: Path, threads: int) -> list[Fingerprint]:
     latest = datetime(2100, 1, 1)  # noqa: DTZ001 - naive, as it is asked for
     wishes = Wishes(latest=latest, threads=threads, thumbnails=False)
     with ParserPool(limits) as parser:
-        return fingerprint_rows(
-            rows, source=store, parser=parser, thumbnails=NoThumbnails(), wishes=wishes
+        ports = Ports(
+            source=store, parser=parser, thumbnails=NoThumbnails(), signatures=AllSigned()
         )
+        return fingerprint_rows(rows, ports, wishes)
 
 
 def kinds_of(fingerprints: list[Fingerprint], truth: dict[str, dict[str, str]]) -> Kinds:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bench.categorize import scores
 from bench.categorize.kinds import fingerprints_of, kinds_of, truth_of
 from bench.categorize.labeled import Labeled, balanced, drawn, labeled_texts, taxonomy
+from bench.categorize.pictures import picture_speed
 from models.domain.embeddings import TextContent, TextEvidence
 from models.domain.taxonomy import Correction
 from models.settings import Settings
@@ -35,6 +36,7 @@ PICTURE = ROOT / "docs" / "pictures" / "categorize-risk.svg"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 COUNTS = (5, 20, 100)
 DRAWS = 6
+MANY = (200, 400)
 SPEED_TEXTS = 200
 
 
@@ -114,6 +116,30 @@ def learning(data: Labeled, vectors: NDArray[np.float32], prior: Head) -> list[s
     return lines
 
 
+def steps_or_not(data: Labeled, vectors: NDArray[np.float32], prior: Head) -> list[str]:
+    """Return calibration errors by many corrections, with isotonic steps and by temperature alone.
+
+    Here corrections are drawn at random: of the rarest categories there are too few to take turns.
+    """
+    lines = ["| corrections at random | with steps | by temperature alone |", "|---|---|---|"]
+    for count in MANY:
+        rows: list[tuple[float, float]] = []
+        for seed in range(DRAWS):
+            taught = np.random.default_rng(seed).permutation(len(data.labels))[:count]
+            held = np.setdiff1d(np.arange(len(data.labels)), taught)
+            head = taught_head(prior, data, vectors, taught)
+            order = [data.names.index(label.category) for label in head.labels]
+            found = head.probabilities(vectors)[:, np.argsort(order)][held]
+            plain = found.max(axis=1)
+            stepped = np.array([head.confidence(float(share)) for share in plain])
+            right = found.argmax(axis=1) == data.labels[held]
+            errors = [scores.binned_error(each, right) for each in (stepped, plain)]
+            rows.append((errors[0], errors[1]))
+        mean = np.mean(rows, axis=0)
+        lines.append(f"| {count} | {mean[0]:.3f} | {mean[1]:.3f} |")
+    return lines
+
+
 def speed(data: Labeled, settings: Settings) -> list[str]:
     """Return texts a CPU second of the whole pipeline beside those of the bare model."""
     embedder: Any = text_embedder(settings)
@@ -137,6 +163,9 @@ def speed(data: Labeled, settings: Settings) -> list[str]:
             h: TextEvidence(sha256=h, version=1, text=text, source="text")
             for h, text in zip(hashes, texts, strict=True)
         }
+
+        if judge is None:
+            raise AssertionError("it has sentences")
 
         def whole() -> None:
             judged_texts(
@@ -203,7 +232,8 @@ def main() -> None:
     about = f"{len(data.texts):,} texts, {len(data.names)} categories, `{embedder.model_id}`."
     lines = [about, ""]
     lines += learning(data, vectors, prior)
-    lines += ["", *speed(data, settings)]
+    lines += ["", *steps_or_not(data, vectors, prior)]
+    lines += ["", *speed(data, settings), *picture_speed(asked.data)]
     if not asked.skip_kinds:
         lines += ["", *kinds(asked.data)]
     print("\n".join(lines))

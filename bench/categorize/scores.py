@@ -15,8 +15,12 @@ def top(scores: Scores, labels: NDArray[np.intp], count: int) -> float:
 
 
 def calibration_error(probabilities: Scores, labels: NDArray[np.intp]) -> float:
+    """Return the expected calibration error of the likeliest categories."""
+    return binned_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+
+
+def binned_error(sure: Scores, is_right: NDArray[np.bool_]) -> float:
     """Return the expected calibration error in ten bins (Guo et al. 2017, section 2)."""
-    sure, is_right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     error = 0.0
     for low in np.arange(BINS) / BINS:
         inside = (sure > low) & (sure <= low + 1 / BINS)
