@@ -94,7 +94,10 @@ async def begin_upload(
 
 
 @router.head(
-    "/{upload_id}", dependencies=SPOKEN, responses=PROBLEMS(401, 404, 410, 412), status_code=200
+    "/{upload_id}",
+    dependencies=SPOKEN,
+    responses=PROBLEMS(401, 404, 410, 412, 422),
+    status_code=200,
 )
 async def look_at_upload(upload_id: UUID, uploads: Uploads) -> Response:
     """Say how much of an upload is safe; one that a killed server left whole becomes its file."""
@@ -140,7 +143,7 @@ async def append_to_upload(
     "/{upload_id}",
     status_code=204,
     dependencies=SPOKEN,
-    responses=PROBLEMS(401, 404, 410, 412, 423),
+    responses=PROBLEMS(401, 404, 410, 412, 422, 423),
 )
 async def end_upload(upload_id: UUID, uploads: Uploads) -> Response:
     """Give an upload up; what came of it is removed, and its promise of storage given back."""
