@@ -45,11 +45,17 @@ NEAR_SHOWN = """
      GROUP BY 1 HAVING count(*) > 1 AND max(f.file_size_bytes) >= :min_bytes"""
 """Groups of equal and of similar contents."""
 
-OF_CATEGORY = (
-    " AND bool_or(lower(f.coarse_category) = lower(:category)"
-    " OR lower(f.category) = lower(:category))"
-)
-"""A group is of a category when one of its files is; it is shown whole."""
+IN_CATEGORY = """
+ c.user_id = :account AND c.deleted_at IS NULL
+   AND (lower(c.coarse_category) = lower(:category)
+        OR lower(coalesce(c.chosen_category, c.category)) = lower(:category))"""
+
+OF_CATEGORY = f"""
+ AND (EXISTS (SELECT FROM files c WHERE c.sha256_hash = g.hash AND {IN_CATEGORY})
+      OR EXISTS (SELECT FROM near n JOIN files c ON c.sha256_hash = n.content
+                  WHERE n.star = g.hash AND {IN_CATEGORY}))"""  # noqa: S608 - our own text
+"""A group is of a category when one of its files is; it is shown whole. Asked of groups, which are
+few, and not of files."""
 
 PAGE_OF = """
 SELECT t.groups, t.duplicates, t.wasted AS all_wasted, p.hash, p.files, p.wasted
@@ -65,11 +71,12 @@ def shown(*, is_near: bool, category: str | None) -> str:
 
     Parameters: account, min_bytes; threshold or category where asked for.
     """
-    groups = (NEAR_SHOWN if is_near else EXACT_GROUPS) + (OF_CATEGORY if category else "")
+    groups = NEAR_SHOWN if is_near else EXACT_GROUPS
+    narrowed = OF_CATEGORY if category else ""
     return f"""
 WITH {NEAR if is_near else NO_NEAR},
 found AS ({groups}),
-shown AS (SELECT * FROM found g WHERE {NOT_HIDDEN})"""  # noqa: S608 - our own text
+shown AS (SELECT * FROM found g WHERE {NOT_HIDDEN} {narrowed})"""  # noqa: S608 - our own text
 
 
 def page(*, is_near: bool, category: str | None) -> TextClause:

@@ -6,6 +6,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from api.shell.events import EXACT_GROUPS
+
 pytestmark = pytest.mark.service
 
 ROWS = 60_000
@@ -41,6 +43,9 @@ SELECT user_id, 'hash' || n || '-' || k, 'fo_', 'key' FROM owners, generate_seri
 INSERT INTO analytics_events (user_id, event_type, created_at)
 SELECT user_id, 'event ' || f % 400, now() - f * interval '20 seconds'
   FROM generate_series(1, 20000) f JOIN owners ON n = f % {USERS};
+INSERT INTO notifications (user_id, kind, title, read_at)
+SELECT user_id, 'job.completed', 't', CASE WHEN k % 10 > 0 THEN now() END
+  FROM owners, generate_series(1, 60) k;
 ANALYZE;
 """
 
@@ -63,6 +68,28 @@ QUESTIONS = {
     "POST /files/check": (
         "SELECT id FROM files WHERE user_id = '{me}' AND sha256_hash = 'abc'",
         "idx_files_user_sha256",
+    ),
+    "GET /duplicates": (
+        EXACT_GROUPS.replace(":account", "'{me}'").replace(":min_bytes", "0"),
+        "idx_files_user",
+    ),
+    "recent activity": (
+        (
+            "SELECT * FROM analytics_events WHERE user_id = '{me}'"
+            " AND event_type = ANY('{{event 1}}') ORDER BY created_at DESC, id DESC LIMIT 20"
+        ),
+        "user_id",
+    ),
+    "GET /notifications": (
+        (
+            "SELECT * FROM notifications WHERE user_id = '{me}'"
+            " ORDER BY created_at DESC, id DESC LIMIT 50"
+        ),
+        "idx_notifications_user",
+    ),
+    "unread notifications": (
+        "SELECT count(*) FROM notifications WHERE user_id = '{me}' AND read_at IS NULL",
+        "idx_notifications_unread",
     ),
     "files by category": (
         "SELECT count(*) FROM files WHERE category = 'category 7'",
