@@ -46,6 +46,7 @@ class Addresses:
     prefect_ui_url: str
     lake: str
     home: Path
+    api_url: str | None = None
 
 
 def export(addresses: Addresses) -> dict[str, str]:
@@ -155,6 +156,7 @@ def addresses_of(settings: Settings, state: StackState) -> Addresses:
         prefect_ui_url=state.prefect_api_url.removesuffix("/api"),
         lake=state.lake,
         home=settings.home_path,
+        api_url=state.api_address,
     )
 
 

@@ -72,6 +72,7 @@ class StackState(BaseModel):
     error_kind: Kind | None = None
     postgres_dir: str | None = None
     prefect_api_url: str | None = None
+    api_address: str | None = None
     lake: str
     parts: Sequence[PartState] = ()
 

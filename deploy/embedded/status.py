@@ -77,6 +77,7 @@ def shown(addresses: Addresses) -> dict[str, str]:
         "database_url": make_url(addresses.database_url).render_as_string(hide_password=True),
         "lake": addresses.lake,
         "home": str(addresses.home),
+        **({"api_url": f"{addresses.api_url}/v1"} if addresses.api_url else {}),
     }
 
 

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from deploy.embedded import prefect_server, query_service, worker
 from deploy.embedded.addresses import Addresses, addresses_of, export, sqlalchemy_url
+from deploy.embedded.api import api_spec, choose_api_port
 from deploy.embedded.children import Child, ChildSpec
 from deploy.embedded.dispatcher import dispatcher_spec
 from deploy.embedded.environment import ROOT_NAME
@@ -64,6 +65,7 @@ class Supervisor:
         self._postgres: EmbeddedPostgres | None = None
         self._children: list[Child] = []
         self._api_url: str | None = None
+        self._api_address: str | None = None
         self._phase = Phase.STARTING
         self._step = ""
         self._error: FileOrganizerError | None = None
@@ -97,6 +99,7 @@ class Supervisor:
     def _bring_up(self, previous: StackState | None) -> None:
         """Start the parts; the server starts while Postgres does."""
         self._set(Phase.STARTING, "looking for leftovers")
+        self._api_address = previous.api_address if previous else None
         end_orphans(self._places, previous)
         if self._settings.prefect_api_url is None:
             # Noted even if this start fails: the next one tries the same address again.
@@ -163,7 +166,12 @@ class Supervisor:
     def _further_children(self) -> tuple[ChildSpec, ...]:
         """Parts that need all the others; one entry each."""
         worker_spec = self._worker_spec()
-        found = [dispatcher_spec(self._places, worker_spec)]
+        port = choose_api_port(self._settings, self._api_address)
+        self._api_address = f"http://{self._settings.api_host}:{port}"
+        found = [
+            dispatcher_spec(self._places, worker_spec),
+            api_spec(self._places, worker_spec, port),
+        ]
         if query_service.is_wanted(self._settings):
             found.append(query_service.query_service_spec(self._places, worker_spec))
         return tuple(found)
@@ -287,6 +295,7 @@ class Supervisor:
             error_kind=self._error.kind if self._error else None,
             postgres_dir=str(self._postgres.data_dir) if self._postgres else None,
             prefect_api_url=self._api_url,
+            api_address=self._api_address,
             lake=self._settings.lake,
             parts=parts,
         )

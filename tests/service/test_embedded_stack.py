@@ -211,6 +211,25 @@ def test_the_ui_is_served_and_strangers_pages_may_not_call(stack: Stack) -> None
         assert answer.headers.get("access-control-allow-origin") == allowed
 
 
+def test_the_api_is_a_part_of_it_and_queries_become_vectors_on_a_private_socket(
+    stack: Stack,
+) -> None:
+    url = stack.addresses.api_url
+    assert url is not None
+
+    def lives() -> bool:
+        try:
+            return httpx.get(f"{url}/v1/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    eventually(lives)
+    assert {"api", "dispatcher", "query-service"} <= set(stack.pids())
+    embedder = stack.settings.home_path / "embedder.sock"
+    eventually(embedder.exists)
+    assert embedder.stat().st_mode & 0o077 == 0
+
+
 def test_a_second_up_changes_nothing(stack: Stack) -> None:
     before = stack.pids()
     assert ensure_stack(stack.settings, print) == stack.addresses
