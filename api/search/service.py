@@ -76,6 +76,7 @@ async def search(
     words = query_words(query)
     if not words:
         raise InvalidError("say what to look for, in words")
+    await index.catch_up()
     queries = await index.queries(words)
     rankings: dict[Ranking, list[Ranked]] = {
         Ranking.WORDS: await index.by_words(queries),

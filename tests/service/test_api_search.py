@@ -124,6 +124,22 @@ def test_filters_and_pages(api):
     assert first["results"][0]["file"]["id"] != rest["results"][0]["file"]["id"]
 
 
+def test_an_upload_is_found_by_its_name_at_once_and_by_its_text_after_its_flow(api):
+    shelf = Shelf(api)
+    sql(
+        api,
+        "INSERT INTO files (user_id, root_id, storage_key, filename, storage_path, storage_version,"
+        " modified_ns, file_size_bytes, tags)"
+        " VALUES (%s, %s, 'new', 'Grüße_vomMeer.txt', 's', 'v', 0, 1, '{holiday}')",
+        shelf.who.id,
+        shelf.root,
+    )
+    for words in ("grusse meer", "meer", "holiday"):
+        assert shelf.names(q=words) == ["Grüße_vomMeer.txt"]
+    assert shelf.ledger.index_files(shelf.root) == 1
+    assert shelf.names(q="meer") == ["Grüße_vomMeer.txt"]
+
+
 @pytest.mark.parametrize(
     "query", [{}, {"q": ""}, {"q": "?!"}, {"q": "x" * 501}, {"q": "a", "mode": "hybrid"}]
 )
