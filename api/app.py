@@ -20,6 +20,7 @@ from api.shell.guards import ALLOWED_HEADERS, EXPOSED_HEADERS, BodyLimit, Securi
 from api.shell.idempotency import Idempotency
 from api.shell.idempotency_store import IdempotencyStore
 from api.shell.identification import Identification
+from api.shell.latencies import LatencyCount, keep_writing
 from api.shell.metrics import add_metrics
 from api.shell.problems import add_problem_handlers
 from api.shell.rate_limits import RateLimits
@@ -27,6 +28,7 @@ from api.shell.request_log import RequestLog
 from api.shell.secret_box import secret_box
 from api.shell.tokens import token_keys
 from api.uploads import endpoints as uploads
+from models.domain.latencies import Latencies
 from models.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -55,12 +57,16 @@ def create_app(settings: Settings) -> FastAPI:
         InvalidError: a setting makes no sense.
     """
     engine = make_engine(settings)
+    latencies = Latencies()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         sweeping = asyncio.create_task(IdempotencyStore(engine).sweep())
+        counting = asyncio.create_task(keep_writing(engine, latencies))
         yield
-        sweeping.cancel()
+        for task in (sweeping, counting):
+            task.cancel()
+        await asyncio.gather(sweeping, counting, return_exceptions=True)
         await engine.dispose()
 
     app = FastAPI(
@@ -80,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router, include_in_schema=False)
     _surround(app, settings)
+    app.add_middleware(LatencyCount, counted=latencies)
     return app
 
 

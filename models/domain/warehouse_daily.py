@@ -44,6 +44,17 @@ class FactDay(DayRow):
     promoters_count: int = column("Feedback of the day with a score of 9 or 10.")
     passives_count: int = column("Feedback of the day with a score of 7 or 8.")
     detractors_count: int = column("Feedback of the day with a score of 6 or less.")
+    api_requests_count: int | None = column(
+        "Requests the API answered on the day; null in rows older than its count.", default=None
+    )
+    api_errors_count: int | None = column("Those of them answered with 5xx.", default=None)
+    api_p50_ms: float | None = column(
+        "Time to the beginning of an answer that half of them stay below, milliseconds; up to 19 % "
+        "too high, as times are counted by bounds that grow by the fourth root of 2.",
+        default=None,
+    )
+    api_p95_ms: float | None = column("The same of 95 % of them.", default=None)
+    api_p99_ms: float | None = column("The same of 99 % of them.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +130,10 @@ class KpiDaily:
     job_p50_s: float | None = column("Median duration of completed jobs, seconds.")
     job_p95_s: float | None = column("Duration that 95 % of completed jobs stay below, seconds.")
     job_p99_s: float | None = column("Duration that 99 % of completed jobs stay below, seconds.")
+    api_requests: int | None = column("Requests the API answered on the day.")
+    api_p50_ms: float | None = column("Time that half of the answers stay below, milliseconds.")
+    api_p95_ms: float | None = column("Time that 95 % of the answers stay below, milliseconds.")
+    api_p99_ms: float | None = column("Time that 99 % of the answers stay below, milliseconds.")
     nps: float | None = column(
         "Net promoter score, [-100, 100]: share of promoters less that of detractors, percent."
     )

@@ -24,8 +24,27 @@ SELECT *, status IN ('failed') AS is_failed FROM organization_jobs
  WHERE completed_at >= :start AND completed_at < :end
    AND status IN ('completed', 'completed_with_errors', 'failed', 'canceled', 'undone')"""
 
+LATENCIES = """
+    SELECT coalesce(sum(answers), 0)::bigint AS api_requests_count,
+           power(2, min(bucket) FILTER (WHERE up_to >= 0.5 * total) / 4.0)::float8 AS api_p50_ms,
+           power(2, min(bucket) FILTER (WHERE up_to >= 0.95 * total) / 4.0)::float8 AS api_p95_ms,
+           power(2, min(bucket) FILTER (WHERE up_to >= 0.99 * total) / 4.0)::float8 AS api_p99_ms
+      FROM (SELECT bucket, answers, sum(answers) OVER (ORDER BY bucket) AS up_to,
+                   sum(answers) OVER () AS total
+              FROM (SELECT each.key::integer AS bucket, sum(each.value::bigint) AS answers
+                      FROM analytics_events e
+                     CROSS JOIN LATERAL jsonb_each_text(e.event_data -> 'buckets') each
+                     WHERE e.event_type = 'api.latency'
+                       AND e.created_at >= :start AND e.created_at < :end
+                     GROUP BY 1) counted) summed"""
+"""Counts of many processes added up (`models.domain.latencies`, whose bounds these are)."""
+
 TOTALS = f"""
-SELECT (SELECT count(*) FROM users WHERE NOT is_system AND deleted_at IS NULL) AS accounts_count,
+SELECT l.*,
+    (SELECT coalesce(sum((event_data ->> 'errors')::bigint), 0)::bigint FROM analytics_events
+        WHERE event_type = 'api.latency' AND created_at >= :start AND created_at < :end
+    ) AS api_errors_count,
+    (SELECT count(*) FROM users WHERE NOT is_system AND deleted_at IS NULL) AS accounts_count,
     (SELECT count(*) FROM users WHERE NOT is_system AND created_at >= :start
         AND created_at < :end) AS signups_count,
     (SELECT count(*) FROM users WHERE NOT is_system AND deleted_at >= :start
@@ -34,12 +53,14 @@ SELECT (SELECT count(*) FROM users WHERE NOT is_system AND deleted_at IS NULL) A
     (SELECT count(*) FROM files WHERE deleted_at IS NULL) AS files_count,
     (SELECT coalesce(sum(file_size_bytes), 0) FROM files
         WHERE deleted_at IS NULL)::bigint AS files_bytes,
-    count(*) FILTER (WHERE score >= 9) AS promoters_count,
-    count(*) FILTER (WHERE score BETWEEN 7 AND 8) AS passives_count,
-    count(*) FILTER (WHERE score <= 6) AS detractors_count
-  FROM (SELECT (event_data->>'score')::int AS score FROM analytics_events
-         WHERE event_type = 'feedback' AND event_data->>'score' ~ '^([0-9]|10)$'
-           AND created_at >= :start AND created_at < :end) AS answers"""  # noqa: S608 - our own text
+    scores.*
+  FROM (SELECT count(*) FILTER (WHERE score >= 9) AS promoters_count,
+               count(*) FILTER (WHERE score BETWEEN 7 AND 8) AS passives_count,
+               count(*) FILTER (WHERE score <= 6) AS detractors_count
+          FROM (SELECT (event_data->>'score')::int AS score FROM analytics_events
+                 WHERE event_type = 'feedback' AND event_data->>'score' ~ '^([0-9]|10)$'
+                   AND created_at >= :start AND created_at < :end) AS answers) AS scores
+ CROSS JOIN ({LATENCIES}) AS l"""  # noqa: S608 - our own text
 """The bounds of a net promoter score are those of Reichheld 2003, The one number you need to grow.
 Its answers are the events of type `feedback`, which the API's feedback endpoint leaves."""
 

@@ -4,8 +4,12 @@ import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
-from api_world import api, newcomer, sql
+from api_world import api, api_settings, newcomer, sql
+from starlette.testclient import TestClient
+
+from api.app import create_app
 
 __all__ = ["api"]
 
@@ -200,3 +204,15 @@ def test_insights_are_of_ones_own_files_with_their_figures(api):
 def test_without_a_token_nothing_is_answered(api):
     for path in ("dashboard", "storage", "activity", "insights"):
         assert api.get(f"/v1/analytics/{path}").status_code == 401
+
+
+def test_times_of_answers_become_one_event_when_the_api_ends(database_url, tmp_path):
+    with TestClient(create_app(api_settings(tmp_path, database_url))) as client:
+        for _ in range(3):
+            assert client.get("/v1/analytics/dashboard").status_code == 401
+        client.get("/elsewhere")
+    with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
+        ((data,),) = connection.execute(
+            "SELECT event_data FROM analytics_events WHERE event_type = 'api.latency'"
+        ).fetchall()
+    assert (data["requests"], data["errors"], sum(data["buckets"].values())) == (3, 0, 3)

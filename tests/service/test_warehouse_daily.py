@@ -1,5 +1,6 @@
 """Days are recorded from Postgres once, and the KPIs are counted from them."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -56,6 +57,13 @@ def people(database_url):
                 "VALUES ('feedback', jsonb_build_object('score', %s::int), %s)",
                 [score, noon],
             )
+        for buckets in ({"8": 50}, {"8": 30, "41": 18, "42": 2}):
+            data = json.dumps({"requests": 50, "errors": 1, "buckets": buckets})
+            connection.execute(
+                "INSERT INTO analytics_events (event_type, event_data, created_at) "
+                "VALUES ('api.latency', %s::jsonb, %s)",
+                [data, noon],
+            )
     root = ledger.root_for("file:///x", account_id=ids[0]).id
     with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
         for n, size in enumerate((3_000_000_000, 2_000_000_000)):
@@ -98,6 +106,10 @@ def test_the_figures_of_a_day_are_those_of_postgres(database_url, lake, people):
         "job_p50_s": pytest.approx(20),
         "job_p95_s": pytest.approx(29),
         "job_p99_s": pytest.approx(29.8),
+        "api_requests": 100,
+        "api_p50_ms": pytest.approx(2**2),
+        "api_p95_ms": pytest.approx(2 ** (41 / 4)),
+        "api_p99_ms": pytest.approx(2 ** (42 / 4)),
         "nps": pytest.approx(25),
     }
 
@@ -112,6 +124,7 @@ def test_who_stops_paying_is_churn(database_url, lake, people):
     assert (tuesday["churned"], tuesday["churn_ratio"]) == (1, 0.5)
     assert (tuesday["mrr_cents"], tuesday["unpriced_subscriptions"]) == (0, 1)
     assert (tuesday["jobs"], tuesday["job_p50_s"], tuesday["nps"]) == (0, None, None)
+    assert (tuesday["api_requests"], tuesday["api_p99_ms"]) == (0, None)
 
 
 def test_a_day_is_recorded_once_and_only_when_it_is_over(database_url, lake, people):

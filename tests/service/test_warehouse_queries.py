@@ -297,7 +297,7 @@ def test_a_query_may_read_in_all_ways(kept, query):
         (
             "SELECT * FROM filez",
             InvalidError,
-            "There are: files, file_versions, duplicates, kpi_daily, dim_file",
+            "There are: files, file_versions, duplicates, kpi_daily, dim_root, dim_file",
         ),
         ("SELECT nme FROM files", InvalidError, "nme"),
         ("SELEC 1", InvalidError, "syntax error"),

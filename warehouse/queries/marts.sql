@@ -52,6 +52,10 @@ SELECT
     e.seconds[1] AS job_p50_s,
     e.seconds[2] AS job_p95_s,
     e.seconds[3] AS job_p99_s,
+    d.api_requests_count AS api_requests,
+    d.api_p50_ms,
+    d.api_p95_ms,
+    d.api_p99_ms,
     100.0 * (d.promoters_count - d.detractors_count)
         / nullif(d.promoters_count + d.passives_count + d.detractors_count, 0) AS nps
 FROM fact_day AS d
