@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.batches import run_window, threads, width
+from flows.batches import batch_files, run_window, threads, width
 from flows.canceling import stops_when_canceled
 from flows.enact import APPLIED
 from flows.indexing import FINGERPRINTED, Indexed, index_root
@@ -12,7 +12,6 @@ from flows.roots import each_root
 from flows.understanding import said_of, seen_films
 from models.domain.jobs import JobKind
 from models.domain.table_refs import TableRef
-from models.settings import Settings
 from tasks.categorize.embed_task import embed_text_batch, list_unembedded, text_model_id
 from tasks.categorize.looks_task import (
     embed_picture_batch,
@@ -97,7 +96,7 @@ def _windowed(  # noqa: PLR0917 - what is run, over what, and how it is told
     span: tuple[float, float],
 ) -> int:
     """Run a task over batches of contents and return the sum of what it returns."""
-    ranges = batch_ranges(contents.rows, batch_rows=Settings().batch_files)
+    ranges = batch_ranges(contents.rows, batch_rows=batch_files())
 
     def at_boundary(done: int) -> None:
         run.progress(phase, ranges[done - 1][1] if done else 0, contents.rows, span=span)
@@ -114,7 +113,7 @@ def _windowed(  # noqa: PLR0917 - what is run, over what, and how it is told
         }
         for batch, (first, last) in enumerate(ranges)
     )
-    return sum(run_window(task, calls, width=width(), at_boundary=at_boundary))
+    return sum(run_window(task, calls, width=width(), at_boundary=at_boundary, is_heavy=True))
 
 
 @flow(

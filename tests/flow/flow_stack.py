@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
+import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,39 @@ class Command:
         assert process.returncode == status, f"{arguments}: {process.returncode}\n{out}\n{err}"
         document: dict[str, Any] = json.loads(out)
         return document
+
+    def typed(self, *arguments: str, prompt: str, answers: Sequence[str]) -> str:
+        """Run a call at a terminal, answer each prompt, and return what was shown."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [str(PROGRAM), *arguments],
+            env={**self.env, **self.extra, "TERM": "dumb"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown, left = "", list(answers)
+        try:
+            while piece := _read(ours):
+                shown += piece
+                if left and shown.count(prompt) > len(answers) - len(left):
+                    os.write(ours, f"{left.pop(0)}\n".encode())
+            assert process.wait(timeout=60) == 0, shown
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+        assert not left, shown
+        return shown
+
+
+def _read(terminal: int) -> str:
+    """Return what comes next; nothing at the end, which Linux tells as an error."""
+    try:
+        return os.read(terminal, 65536).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 @pytest.fixture(scope="session")

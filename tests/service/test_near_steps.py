@@ -4,10 +4,10 @@ import io
 import uuid
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 from scenario_worlds import Root, local_root, s3_root
+from scenes import scene
 
 from models.domain.categories import CategoryRow
 from models.domain.decisions import keep, not_duplicate
@@ -26,18 +26,6 @@ from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
 from warehouse.store.parts import open_lake
 
 pytestmark = pytest.mark.service
-
-
-def scene(seed: int) -> Image.Image:
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    image = Image.fromarray(coarse).resize((400, 300), Image.Resampling.BICUBIC)
-    draw = ImageDraw.Draw(image)
-    for _ in range(30):
-        x, y, size = (int(value) for value in rng.integers(0, 300, 3))
-        color = tuple(int(value) for value in rng.integers(0, 256, 3))
-        draw.ellipse((x, y, x + size // 4, y + size // 6), fill=color)
-    return image
 
 
 def png(image: Image.Image) -> bytes:

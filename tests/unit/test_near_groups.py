@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
+from scenes import scene
 
 from models.domain.categories import CategoryRow
 from models.domain.decisions import Decisions
@@ -23,18 +24,6 @@ from tasks.fingerprint.contents import near_contents
 from tasks.fingerprint.perceptual.pictures import picture_views
 from tasks.fingerprint.perceptual.words import text_print
 from warehouse.schemas.arrow import arrow_schema, to_rows, to_table
-
-
-def scene(seed: int) -> Image.Image:
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    image = Image.fromarray(coarse).resize((400, 300), Image.Resampling.BICUBIC)
-    draw = ImageDraw.Draw(image)
-    for _ in range(30):
-        x, y, size = (int(value) for value in rng.integers(0, 300, 3))
-        color = tuple(int(value) for value in rng.integers(0, 256, 3))
-        draw.ellipse((x, y, x + size // 4, y + size // 6), fill=color)
-    return image
 
 
 def digest(name: str) -> str:
