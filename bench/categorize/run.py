@@ -1,7 +1,7 @@
 """Categorization: kinds, zero-shot, learning beside a bag of words, confidence, speed.
 
 Run: `make bench-categorize` (after `fileorganizer models pull all-minilm-l6-v2`), or
-`python -m bench.categorize.run [--data ../shared/data] [--skip-kinds]`. The peer is what
+`python -m bench.categorize.run [--data ../shared/data]`. The peer is what
 paperless-ngx trains: word and word-pair counts and scikit-learn's multilayer perceptron, with its
 parameters. The figures go into docs/categorization.md and its picture.
 """
@@ -22,6 +22,7 @@ from bench.categorize.kinds import fingerprints_of, kinds_of, truth_of
 from bench.categorize.labeled import Labeled, balanced, drawn, labeled_texts, taxonomy
 from bench.categorize.pictures import picture_speed
 from models.domain.embeddings import TextContent, TextEvidence
+from models.domain.fingerprint import Fingerprint
 from models.domain.taxonomy import Correction
 from models.settings import Settings
 from tasks.categorize.embedders import text_embedder
@@ -35,7 +36,7 @@ DOCUMENT = ROOT / "docs" / "categorization.md"
 PICTURE = ROOT / "docs" / "pictures" / "categorize-risk.svg"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 COUNTS = (5, 20, 100)
-DRAWS = 6
+DRAWS = 12
 MANY = (200, 400)
 SPEED_TEXTS = 200
 
@@ -191,9 +192,9 @@ def _cpu_s(work: Callable[[], None]) -> float:
     return time.process_time() - start
 
 
-def kinds(collection: Path) -> list[str]:
+def kinds(collection: Path, files: list[Fingerprint]) -> list[str]:
     """Return how the kinds of all files compare with their labels."""
-    found = kinds_of(fingerprints_of(collection, 2), truth_of(collection))
+    found = kinds_of(files, truth_of(collection))
     lines = [
         (
             f"Of {found.named:,} files whose label names a kind, {found.named_accuracy:.3f} have "
@@ -218,7 +219,6 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--skip-kinds", action="store_true", help="texts only")
     asked = parser.parse_args()
     settings = Settings(work_threads=1)
     embedder = text_embedder(settings)
@@ -233,9 +233,14 @@ def main() -> None:
     lines = [about, ""]
     lines += learning(data, vectors, prior)
     lines += ["", *steps_or_not(data, vectors, prior)]
-    lines += ["", *speed(data, settings), *picture_speed(asked.data)]
-    if not asked.skip_kinds:
-        lines += ["", *kinds(asked.data)]
+    files = fingerprints_of(asked.data, 2)
+    lines += [
+        "",
+        *speed(data, settings),
+        *picture_speed(asked.data, files),
+        "",
+        *kinds(asked.data, files),
+    ]
     print("\n".join(lines))
     DOCUMENT.write_text(written(DOCUMENT.read_text(), lines))
 
