@@ -94,9 +94,8 @@ def frames_of(path: Path) -> list[bytes]:
         stream.codec_context.skip_frame = "NONKEY"
         duration_s = (container.duration or 0) / 1_000_000
         for part in range(FRAMES):
-            container.seek(
-                int(duration_s * (part + 0.5) / FRAMES / stream.time_base), stream=stream
-            )
+            at = duration_s * (part + 0.5) / FRAMES / (stream.time_base or 1)
+            container.seek(round(at), stream=stream)
             frame = next(container.decode(stream), None)
             if frame is not None:
                 picture, sink = frame.to_image(), io.BytesIO()
@@ -152,8 +151,8 @@ def film_speed(collection: Path, films: Sequence[TextContent], judge: Any, vecto
             seen_plainly = bare()
     rate, plain_rate = seen / ours.cpu_s, seen_plainly / plain.cpu_s
     return (
-        f"Films a CPU second, {FRAMES} frames each, by the same: {rate:.1f} with confined children, "
-        f"vectors and reasons, {plain_rate:.1f} by PyAV, Pillow and the bare model: "
+        f"Films a CPU second, {FRAMES} frames each, by the same: {rate:.1f} with confined "
+        f"children, vectors and reasons, {plain_rate:.1f} by PyAV, Pillow and the bare model: "
         f"{rate / plain_rate:.2f} of it ({seen} and {seen_plainly} films had frames)."
     )
 
