@@ -9,11 +9,13 @@ from flows.canceling import stops_when_canceled
 from flows.understanding import said_of
 from models.domain.jobs import JobStatus
 from tasks.apply.task import apply_batch, begin_apply, finish_apply
+from tasks.apply.uploads_task import assign_places, begin_assigning
 from tasks.lifecycle.task import (
     JobRun,
     batch_ranges,
     cancel_from_prefect,
     held_job,
+    is_about_uploads,
     recall_index,
     report_job,
     run_name,
@@ -66,6 +68,16 @@ def settle(run: JobRun) -> dict[str, Any]:
     return facts
 
 
+def give_places(run: JobRun, *, start: float) -> dict[str, Any]:
+    """Carry out a plan over uploads, all in one transaction, and count what came of it."""
+    run.progress("applying", 0, 1, span=(start, APPLIED))
+    facts = assign_places(run.job.id, run.epoch)
+    if facts.get("errors_count"):
+        run.outcome = JobStatus.COMPLETED_WITH_ERRORS
+    report_job(run.job.id, facts)
+    return facts
+
+
 @flow(
     name="enact",
     flow_run_name=run_name("enact"),
@@ -83,6 +95,9 @@ def enact(job_id: str) -> dict[str, Any]:
         ForbiddenError: nobody approved the plan.
     """
     with held_job(job_id) as run:
+        if is_about_uploads(run.job) and run.job.options.removal is None:
+            begin_assigning(job_id)
+            return give_places(run, start=0.65)
         total = begin_apply(job_id)
         carry_out(run, total, start=0.65)
         facts = settle(run)

@@ -14,6 +14,7 @@ from tasks.fingerprint.task import fingerprint_batch, merge_fingerprints
 from tasks.lifecycle.shards import parts_of_shards
 from tasks.lifecycle.task import JobRun, batch_ranges, remember_index
 from tasks.manifest.task import list_manifest
+from tasks.plan.uploads_task import list_uploads
 
 LISTED = 0.05
 """Share of a job that listing takes, for progress; measured on the sample collection."""
@@ -57,6 +58,40 @@ def fingerprint_calls(
         }
         for batch, (first, last) in enumerate(ranges)
     ]
+
+
+def index_uploads(run: JobRun) -> Indexed:
+    """Take what the catalog knows of the job's uploads, and group equal contents."""
+    job_id = run.job.id
+    run.progress("listing", 0, 1, span=(0.0, LISTED))
+    listed = list_uploads(job_id)
+    total = listed.manifest.rows
+    run.require_room(total)
+    run.progress(
+        "finding duplicates",
+        1,
+        1,
+        span=(LISTED, FINGERPRINTED),
+        files_total=total,
+        files_processed=total,
+    )
+    duplicates = find_duplicates(job_id, listed.fingerprints, listed.categories)
+    remember_index(
+        job_id,
+        {
+            "fingerprints": listed.fingerprints,
+            "categories": listed.categories,
+            "duplicates": duplicates,
+        },
+    )
+    run.safe_point()
+    return Indexed(
+        manifest=listed.manifest,
+        problems=listed.problems,
+        fingerprints=listed.fingerprints,
+        categories=listed.categories,
+        duplicates=duplicates,
+    )
 
 
 def index_root(run: JobRun, root_id: str, *, sign: Sequence[str] = ()) -> Indexed:

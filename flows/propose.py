@@ -4,7 +4,7 @@ from prefect import flow
 
 from flows.batches import threads
 from flows.canceling import stops_when_canceled
-from flows.indexing import FINGERPRINTED, Indexed, index_root
+from flows.indexing import FINGERPRINTED, Indexed, index_root, index_uploads
 from flows.near import near_groups_of
 from models.domain.jobs import JobStatus, RemovalOptions
 from models.domain.near import NearMedia
@@ -12,6 +12,7 @@ from tasks.lifecycle.task import (
     JobRun,
     cancel_from_prefect,
     held_job,
+    is_about_uploads,
     recall_index,
     remember_index,
     report_plan,
@@ -80,7 +81,10 @@ def propose(job_id: str) -> str:
         The plan's id, for `enact` after an approval that names it.
     """
     with held_job(job_id, on_done=_waits) as run:
-        indexed = index_root(run, run.job.source_root_id)
+        if is_about_uploads(run.job) and run.job.options.removal is None:
+            indexed = index_uploads(run)
+        else:
+            indexed = index_root(run, run.job.source_root_id)
         run.progress("planning", 0, 1, span=(FINGERPRINTED + 0.04, FINGERPRINTED + 0.1))
         plan_id = _planned(run, indexed)
         report_plan(saved_plan(plan_id))

@@ -6,9 +6,15 @@ from prefect import flow
 
 from flows.batches import threads
 from flows.canceling import stops_when_canceled
-from flows.enact import APPLIED, carry_out, settle
+from flows.enact import APPLIED, carry_out, give_places, settle
 from tasks.apply.task import make_undo, mark_undone
-from tasks.lifecycle.task import cancel_from_prefect, held_job, report_job, run_name
+from tasks.lifecycle.task import (
+    cancel_from_prefect,
+    held_job,
+    is_about_uploads,
+    report_job,
+    run_name,
+)
 from tasks.publish.task import publish_catalog, publish_run
 
 
@@ -27,6 +33,10 @@ def undo(job_id: str) -> dict[str, Any]:
     """
     with held_job(job_id) as run:
         total = make_undo(job_id)
+        if is_about_uploads(run.job) and run.job.options.removal is None:
+            facts = give_places(run, start=0.1)
+            mark_undone(job_id)
+            return facts
         carry_out(run, total, start=0.1, counts_files=True)
         facts = settle(run)
         mark_undone(job_id)

@@ -138,6 +138,8 @@ class OrganizeOptions:
 
     rules: tuple[Rule, ...] = ()
     """The account's own rules as they were when the job was asked for; they go before the mode."""
+    below: str = ""
+    """Uploads only: the folder below `/uploads` that is organized; empty for all of them."""
     create_backup: bool = False
     """Keep what an undo needs (manifest, journal and trash) as long as the account's plan says."""
     apply_icons: bool = False

@@ -65,3 +65,22 @@ def mail_parameters(mail: Mail) -> dict[str, Any]:
         "template": mail.template,
         "context": dict(mail.context),
     }
+
+
+UPLOAD_PATH = "coalesce(f.virtual_path, f.filename)"
+"""Where an upload is shown below `/uploads`."""
+
+UPLOAD_MARK = (
+    "substr(md5(concat_ws(E'\\x1f', coalesce(f.virtual_path, ''), f.filename,"
+    " coalesce(f.sha256_hash, ''))), 1, 16)"
+)
+"""Digest of what a plan over uploads relies on: where a file is shown, and its content."""
+
+UPLOADS_DIGEST: TextClause = text(f"""
+SELECT count(*) || '-' || coalesce(md5(string_agg(
+           f.id::text || {UPLOAD_MARK} || coalesce(f.category, ''), ',' ORDER BY f.id)), '')
+  FROM files f
+ WHERE f.root_id = :root_id AND f.deleted_at IS NULL
+   AND (:folder = '' OR starts_with({UPLOAD_PATH}, :folder || '/'))
+""").bindparams(bindparam("root_id", type_=UUID(as_uuid=False)))  # noqa: S608 -- constants of ours
+"""What a plan over uploads was made from, in one word. Parameters: root_id, folder."""

@@ -18,6 +18,7 @@ from tasks.ledger.shards import Shards
 from tasks.ledger.sweeps import Sweeps
 from tasks.ledger.tags import Tags
 from tasks.ledger.texts import Texts
+from tasks.ledger.uploads import Uploads
 from tasks.ledger.vectors import Vectors
 
 
@@ -36,6 +37,7 @@ class Ledger(
     Vectors,
     Sweeps,
     Shards,
+    Uploads,
 ):
     """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 

@@ -10,6 +10,7 @@ from typing import Any
 from models.domain.errors import ConflictError, ForbiddenError, MissingError
 from models.domain.jobs import Job, JobKind, JobStatus
 from models.domain.plans import Plan
+from models.domain.storage_roots import RootKind
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from tasks.ledger.ledger import open_ledger
@@ -26,6 +27,7 @@ __all__ = [
     "cancel_from_prefect",
     "done_if_clean",
     "held_job",
+    "is_about_uploads",
     "job_for_root",
     "recall_index",
     "remember_index",
@@ -130,6 +132,12 @@ def approve_own_plan(job_id: str) -> bool:
         ledger.approved_plan(job_id)
         return True
     return False
+
+
+def is_about_uploads(job: Job) -> bool:
+    """Return whether a job concerns uploads, whose bytes never move (DESIGN D1)."""
+    with open_ledger(Settings()) as ledger:
+        return ledger.root(job.source_root_id).kind is RootKind.MANAGED
 
 
 def roots_to_visit(root_id: str | None) -> list[str]:

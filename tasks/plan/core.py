@@ -182,6 +182,16 @@ def totals_of(
     )
 
 
+def as_assignments(moves: pa.Table) -> pa.Table:
+    """Return a plan's moves as changes of the catalog alone: uploads never move (DESIGN D1)."""
+    actions = [
+        Action.ASSIGN.value if action in {Action.MOVE, Action.COPY} else action
+        for action in moves.column("action").to_pylist()
+    ]
+    at = moves.schema.get_field_index("action")
+    return moves.set_column(at, moves.schema.field(at), pa.array(actions, pa.string()))
+
+
 def conflicts_of(moves: pa.Table) -> int:
     """Return how many files found their place taken, however that was dealt with."""
     return moves.num_rows - moves.column("conflict").null_count

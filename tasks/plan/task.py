@@ -8,7 +8,9 @@ from prefect import task
 from models.domain.fingerprint import Fingerprint
 from models.domain.jobs import Job
 from models.domain.placing import namespace_of
+from models.domain.storage_roots import RootKind
 from models.domain.table_refs import TableRef
+from models.domain.targets import Target
 from models.settings import Settings
 from storage.opening import open_store
 from storage.store import Store
@@ -106,7 +108,11 @@ def make_plan(  # noqa: PLR0917 - the tables a plan is made from, in the order t
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
     with open_ledger(settings) as ledger:
         job = ledger.job(job_id)
-    store = _destination(job, settings)
+        is_managed = ledger.root(job.source_root_id).kind is RootKind.MANAGED
+        listing = (
+            ledger.uploads_digest(job.source_root_id, job.options.below) if is_managed else None
+        )
+    store = None if is_managed else _destination(job, settings)
     needed = core.columns_needed(job.options, job.source_url, job.destination_url)
     groups = lake.read(duplicates)
     there, blocked = split_existing(lake.read(existing))
@@ -121,13 +127,16 @@ def make_plan(  # noqa: PLR0917 - the tables a plan is made from, in the order t
         options=job.options,
         source_url=job.source_url,
         destination_url=job.destination_url,
-        target=target_of(store),
+        target=Target() if store is None else target_of(store),
         blocked=(*blocked, *(key.rstrip("/") for key in passed_over)),
     )
-    moves = _with_displaced(moves, store, threads=_threads(settings))
+    if store is None:
+        moves = core.as_assignments(moves)
+    else:
+        moves = _with_displaced(moves, store, threads=_threads(settings))
     sizes = lake.read(fingerprints, columns=["size_bytes"])
     totals = core.totals_of(moves, sizes, groups, problems=problems.rows)
-    return freeze_plan(job, moves, totals, lake=lake, settings=settings)
+    return freeze_plan(job, moves, totals, lake=lake, settings=settings, listing=listing)
 
 
 def _with_displaced(moves: pa.Table, store: Store, *, threads: int) -> pa.Table:
