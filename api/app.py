@@ -11,9 +11,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from api.accounts import endpoints as accounts
 from api.analytics import endpoints as analytics
 from api.auth import endpoints as auth
+from api.connections import endpoints as connections
 from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
 from api.notifications import endpoints as notifications
+from api.organize import endpoints as organize
 from api.search import endpoints as search
 from api.shell.database import make_engine
 from api.shell.guards import ALLOWED_HEADERS, EXPOSED_HEADERS, BodyLimit, SecurityHeaders
@@ -40,6 +42,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     analytics.router,
     search.router,
     uploads.router,
+    organize.router,
+    connections.router,
 )
 """Every room's router; all of them are served below /v1."""
 

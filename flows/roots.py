@@ -20,7 +20,7 @@ def each_root(flow: Flow[..., Any], kind: JobKind, root_id: str | None) -> dict[
         What the flow returned for each root, by its id; `error` where it failed.
     """
     results: dict[str, Any] = {}
-    for each in roots_to_visit(root_id):
+    for each in roots_to_visit(root_id, with_uploads=kind is not JobKind.REINDEX):
         state = flow(job_for_root(kind, each), return_state=True)
         results[each] = (
             state.result(raise_on_failure=False)

@@ -1,10 +1,10 @@
 """The configuration's shape: one frozen object, built once per edge and passed down."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -103,6 +103,21 @@ class Settings(BaseSettings):
         default=14, ge=0, le=29, description="Days in which a deletion of an account is taken back."
     )
     export_days: int = Field(default=7, ge=1, description="Days for which an export is kept.")
+    allowed_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Folders below which customers may connect folders of this machine, separated "
+        "by `:`; none unless set.",
+    )
+    allowed_endpoints: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="S3 endpoints that customers may connect although they are not public, such as "
+        "a MinIO of yours, separated by spaces.",
+    )
+    connection_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that seal credentials of connections: 32 bytes in base64, separated by "
+        "spaces, the newest last; `<home>/keys/connections.key`, made at first use, when unset.",
+    )
     s3_endpoint_url: str | None = Field(
         default=None, description="S3-compatible endpoint; AWS when unset."
     )
@@ -174,6 +189,18 @@ class Settings(BaseSettings):
         description="A learned decision less sure than this is left for review.",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("allowed_folders", mode="before")
+    @classmethod
+    def _folders(cls, value: Any) -> Any:
+        """Take `a:b` as PATH has it."""
+        return tuple(filter(None, value.split(":"))) if isinstance(value, str) else value
+
+    @field_validator("allowed_endpoints", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        """Take words between spaces."""
+        return tuple(value.split()) if isinstance(value, str) else value
 
     @property
     def home_path(self) -> Path:

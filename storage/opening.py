@@ -7,6 +7,7 @@ from unicodedata import category
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 from models.domain.errors import ForbiddenError, InvalidError, UnsafePathError
+from storage.access import access_for
 from storage.keys import check_folder
 from storage.store import Store
 
@@ -83,7 +84,8 @@ def open_store(url: str, *, s3_endpoint_url: str | None = None) -> Store:
     Args:
         url: anything `canonical_url` takes.
         s3_endpoint_url: S3-compatible server; AWS when None. Credentials come from the usual AWS
-            environment variables or profile, never from a URL.
+            environment variables or profile, never from a URL; inside `storage.access.access_to`,
+            endpoint and credentials are those of the connection.
 
     Raises:
         InvalidError, UnsafePathError: see `canonical_url`.
@@ -98,7 +100,8 @@ def open_store(url: str, *, s3_endpoint_url: str | None = None) -> Store:
         from storage.s3_calls import S3Calls
 
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        return S3Store(bucket, prefix, url=url, calls=S3Calls(s3_endpoint_url))
+        calls = S3Calls(s3_endpoint_url, access=access_for(url))
+        return S3Store(bucket, prefix, url=url, calls=calls)
     from storage.memory import MemoryStore
 
     return MemoryStore(url)

@@ -13,6 +13,7 @@ from models.domain.errors import (
     InvalidError,
     MissingError,
 )
+from storage.access import S3Access
 from storage.keys import printable
 
 CONNECT_TIMEOUT_S = 10
@@ -98,15 +99,29 @@ class S3Calls:
     Args:
         endpoint_url: S3-compatible server; AWS when None.
         read_timeout_s: longest silence within a reply.
+        access: keys of a connection, with its own endpoint; those of the environment when None.
     """
 
-    def __init__(self, endpoint_url: str | None, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        endpoint_url: str | None,
+        *,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        access: S3Access | None = None,
+    ) -> None:
         import s3fs
 
+        endpoint_url = endpoint_url if access is None else access.endpoint_url
         self.endpoint_url = endpoint_url
+        own: dict[str, Any] = {}
+        if access is not None:
+            own = {"key": access.access_key_id, "secret": access.secret_access_key}
+            if access.region:
+                own["client_kwargs"] = {"region_name": access.region}
         style = "auto" if endpoint_url is None else "path"
         self._files: Any = s3fs.S3FileSystem(
             endpoint_url=endpoint_url,
+            **own,
             skip_instance_cache=True,
             use_listings_cache=False,
             config_kwargs={

@@ -166,10 +166,11 @@ async def fail_job(connection: AsyncConnection, job_id: str, reason: str) -> Non
     query = select(JOBS).where(JOBS.c.id == job_id)
     locked = query.with_for_update(key_share=True)
     job = job_from((await connection.execute(locked)).mappings().one())
-    if JobStatus.FAILED not in TRANSITIONS[job.status]:
+    is_asked_again = job.status in {JobStatus.FAILED, JobStatus.CANCELED} and not job.completed_at
+    if JobStatus.FAILED not in TRANSITIONS[job.status] and not is_asked_again:
         return
     values = {
-        "status": JobStatus.FAILED.value,
+        "status": (job.status if is_asked_again else JobStatus.FAILED).value,
         "error": reason,
         "completed_at": func.now(),
         "lease_epoch": JOBS.c.lease_epoch + 1,  # a worker that is not dead after all is fenced off

@@ -52,7 +52,13 @@ PAUSED = "paused"
 
 
 def shown_status(job: Job) -> str:
-    """Return the status as readers see it: a job that rests is `paused`."""
+    """Return the status as readers see it.
+
+    A job that rests is `paused`. One that failed or was canceled and was asked for again is
+    `pending`: its row keeps the old status until a worker takes it.
+    """
+    if job.status in {JobStatus.FAILED, JobStatus.CANCELED} and job.completed_at is None:
+        return JobStatus.PENDING.value
     if job.paused_at is not None and job.status is JobStatus.PENDING:
         return PAUSED
     return job.status.value

@@ -87,6 +87,15 @@ def check_transition(before: JobStatus, after: JobStatus) -> None:
         raise ConflictError(f"a {before} job cannot become {after}")
 
 
+def deployment_of(kind: JobKind) -> str:
+    """Return the deployment that carries a kind of job out: flow and deployment share its name.
+
+    Removing duplicates is organizing with another plan: proposed, approved and enacted the same.
+    """
+    name = JobKind.ORGANIZE if kind is JobKind.DEDUPLICATE else kind
+    return f"{name}/{name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalOptions:
     """Which duplicates a job removes.

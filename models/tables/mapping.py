@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from models.domain.connections import Connection, ConnectionType
 from models.domain.decisions import Decision, DecisionKind
 from models.domain.duplicates import KeepRule
 from models.domain.files import StoredFile
@@ -194,6 +195,21 @@ _SAME_NAME_OF_FILES = (
     "storage_version",
 )
 """Fields of a file that are columns of the same name and type."""
+
+
+def connection_from(row: Mapping[Any, Any]) -> Connection:
+    """Return a connection from a row of `connections`."""
+    return Connection(
+        id=row["id"],
+        account_id=row["user_id"],
+        type=ConnectionType(row["type"]),
+        name=row["name"],
+        root_url=row["root_url"],
+        endpoint_url=row["endpoint_url"],
+        region=row["region"],
+        sealed=row["sealed_credentials"],
+        created_at=row["created_at"],
+    )
 
 
 def event_from(row: Mapping[Any, Any]) -> JobEvent:

@@ -67,6 +67,17 @@ def mail_parameters(mail: Mail) -> dict[str, Any]:
     }
 
 
+NEXT_ATTEMPT: dict[str, Any] = {
+    "cancel_requested_at": None,
+    "paused_at": None,
+    "started_at": None,
+    "completed_at": None,
+    "progress_ratio": 0.0,
+    "relaunches": 0,
+    "relaunch_after": None,
+}
+"""What a job that failed or was canceled begins its next attempt with; its number rises by one."""
+
 UPLOAD_PATH = "coalesce(f.virtual_path, f.filename)"
 """Where an upload is shown below `/uploads`."""
 

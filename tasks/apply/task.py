@@ -18,6 +18,7 @@ from tasks.apply.core import Mover
 from tasks.apply.planned import folder_rows, operations_from
 from tasks.apply.ranges import possibly_ahead, walk, whole_units
 from tasks.apply.undo import undo_operations
+from tasks.ledger.connections import reached
 from tasks.ledger.ledger import open_ledger
 from tasks.retries import RETRY_DELAYS_S, RETRY_JITTER_RATIO, is_busy
 from warehouse.store.parts import open_lake
@@ -202,7 +203,7 @@ def purge_trash(
     settings = Settings()
     with open_ledger(settings) as ledger:
         root = ledger.root(root_id)
-        with _opened(settings, root.url) as stores:
+        with reached(settings, ledger, [root_id]), _opened(settings, root.url) as stores:
             choice = trash.Choice(older_than_days=older_than_days, job_ids=job_ids)
             operations = trash.removals(ledger, stores[0], choice)
             if not operations:

@@ -14,14 +14,14 @@ from sqlalchemy import Connection, RowMapping, desc, exists, func, insert, selec
 from models.domain.errors import ConflictError, InvalidError, MissingError
 from models.domain.job_events import EventKind
 from models.domain.job_view import job_view
-from models.domain.jobs import TERMINAL, Job, JobStatus, check_transition
+from models.domain.jobs import TERMINAL, Job, JobStatus, check_transition, deployment_of
 from models.tables.base import table_of
 from models.tables.jobs import JobEventRow, OrganizationJobRow
 from models.tables.mapping import job_from, job_values
-from models.tables.statements import LAUNCH, launch_parameters
+from models.tables.statements import LAUNCH, NEXT_ATTEMPT, launch_parameters
 from tasks.ledger.events import Events
 from tasks.ledger.roots import Roots
-from tasks.ledger.steps import check_epoch, deployment_of, event_kind_of, honoring_cancel
+from tasks.ledger.steps import check_epoch, event_kind_of, honoring_cancel
 
 JOBS = table_of(OrganizationJobRow)
 EVENTS = table_of(JobEventRow)
@@ -287,14 +287,7 @@ class Jobs(Events, Roots):
             raise ConflictError(f"job {row['id']} is {status}; there is nothing left to run")
         if not self._is_closed(connection, row):
             return
-        again = {
-            "attempt": row["attempt"] + 1,
-            "cancel_requested_at": None,
-            "started_at": None,
-            "progress_ratio": 0.0,
-            "relaunches": 0,
-            "relaunch_after": None,
-        }
+        again = {**NEXT_ATTEMPT, "attempt": row["attempt"] + 1}
         self._update(connection, row["id"], again)
 
     def _refuse_closed(self, connection: Connection, row: RowMapping) -> None:
@@ -314,7 +307,7 @@ class Jobs(Events, Roots):
 
     @staticmethod
     def _launch(connection: Connection, job: Job, deployment: str | None) -> None:
-        connection.execute(LAUNCH, launch_parameters(job.id, deployment or deployment_of(job)))
+        connection.execute(LAUNCH, launch_parameters(job.id, deployment or deployment_of(job.kind)))
 
     @staticmethod
     def _update(connection: Connection, job_id: str, values: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Self
 from models.domain.errors import BusyError
 from models.settings import Settings
 from tasks.ledger.catalog import Catalog
+from tasks.ledger.connections import Connections
 from tasks.ledger.daily import Daily
 from tasks.ledger.decisions import Decided
 from tasks.ledger.duplicates import Duplicates
@@ -38,6 +39,7 @@ class Ledger(
     Sweeps,
     Shards,
     Uploads,
+    Connections,
 ):
     """Jobs, plans, journal, events, roots, catalog, duplicates and decisions of one database.
 

@@ -4,16 +4,7 @@ from sqlalchemy import RowMapping
 
 from models.domain.errors import ConflictError
 from models.domain.job_events import EventKind
-from models.domain.jobs import TERMINAL, Job, JobKind, JobStatus
-
-
-def deployment_of(job: Job) -> str:
-    """Return the deployment that carries a job out: flow and deployment are named like the kind.
-
-    Removing duplicates is organizing with another plan: proposed, approved and enacted the same.
-    """
-    kind = JobKind.ORGANIZE if job.kind is JobKind.DEDUPLICATE else job.kind
-    return f"{kind}/{kind}"
+from models.domain.jobs import TERMINAL, JobStatus
 
 
 def check_epoch(row: RowMapping, epoch: int | None) -> None:

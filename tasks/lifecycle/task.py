@@ -13,6 +13,7 @@ from models.domain.plans import Plan
 from models.domain.storage_roots import RootKind
 from models.domain.table_refs import TableRef
 from models.settings import Settings
+from tasks.ledger.connections import is_operators, reached
 from tasks.ledger.ledger import open_ledger
 from tasks.lifecycle import artifacts, slots
 from tasks.lifecycle.core import JobCanceledError, JobPausedError, JobRun, batch_ranges, run_job
@@ -61,6 +62,7 @@ def held_job(
         with (
             slots.tenant_slot(account, settings.tenant_jobs),
             run_job(ledger, job_id, lease_s=settings.lease_s, on_done=on_done) as run,
+            reached(settings, ledger, (run.job.source_root_id, run.job.destination_root_id)),
         ):
             yield run
 
@@ -140,15 +142,26 @@ def is_about_uploads(job: Job) -> bool:
         return ledger.root(job.source_root_id).kind is RootKind.MANAGED
 
 
-def roots_to_visit(root_id: str | None) -> list[str]:
-    """Return the one root named, or the ids of all connected and managed roots, sorted.
+def roots_to_visit(root_id: str | None, *, with_uploads: bool = True) -> list[str]:
+    """Return the one root named, or the ids of all roots that can be reached, sorted.
+
+    Args:
+        root_id: the only root.
+        with_uploads: whether the roots of uploads are among them; their catalog is written by
+            uploading and organizing, never from a listing.
 
     Raises:
         MissingError: the named root is not known.
     """
     with open_ledger(Settings()) as ledger:
-        roots = [ledger.root(root_id)] if root_id else ledger.roots()
-    return sorted(root.id for root in roots)
+        if root_id:
+            return [ledger.root(root_id).id]
+        return sorted(
+            root.id
+            for root in ledger.roots()
+            if (is_operators(root) or ledger.connection_of(root.id) is not None)
+            and (with_uploads or root.kind is not RootKind.MANAGED)
+        )
 
 
 def job_for_root(kind: JobKind, root_id: str, *, job_id: str | None = None) -> str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.domain.jobs import Job
+from models.domain.listings import COMPARED_FILES, listing_digest
 from models.domain.plans import (
     SAMPLE_OPERATIONS,
     WRITING,
@@ -48,6 +49,17 @@ def sample_of(moves: pa.Table) -> tuple[PlanSample, ...]:
     )
 
 
+def _listing_of(lake: Lake, job: Job) -> str | None:
+    """Return the digest of the listing that a job's plan is made from; None of a long one."""
+    found = find_listing(lake, job.id, job.source_root_id)
+    if found is None or found.manifest.rows > COMPARED_FILES:
+        return None
+    names = ("key", "size_bytes", "modified_ns", "version")
+    table = lake.read(found.manifest, columns=names)
+    columns = [table.column(name).to_pylist() for name in names]
+    return listing_digest(zip(*columns, strict=True))
+
+
 def freeze_plan(
     job: Job,
     moves: pa.Table,
@@ -67,8 +79,7 @@ def freeze_plan(
         settings: which Postgres keeps the plan.
         listing: digest of what it was made from; that of the job's listing unless said.
     """
-    if listing is None and (found := find_listing(lake, job.id, job.source_root_id)) is not None:
-        listing = found.digest
+    listing = listing or _listing_of(lake, job)
     ref = lake.write_part(moves, uri=f"runs/{job.id}/plan/moves.parquet", table_name="moves")
     digest = plan_hash(ref.sha256, job.source_url, job.destination_url, job.options)
     plan = Plan(

@@ -11,7 +11,19 @@ __all__ = ["api"]
 pytestmark = pytest.mark.service
 
 ROOT = "WITH r AS (INSERT INTO storage_roots (user_id, kind, url) VALUES (%s, 'managed', 'memory://m' || gen_random_uuid()) RETURNING user_id, id) "  # noqa: E501 -- one statement
+JOB = (
+    ROOT + "INSERT INTO organization_jobs (user_id, source_path, destination_path,"
+    " source_root_id, destination_root_id, organization_mode, operation_type)"
+    " SELECT user_id, 'memory://m', 'memory://m', id, id, 'category_year', 'move'"
+    " FROM r RETURNING id::text"
+)
 MAKERS = {
+    "job_id": JOB,
+    "preview_id": JOB,
+    "connection_id": (
+        "INSERT INTO connections (user_id, type, root_url)"
+        " VALUES (%s, 'local', 'file:///' || gen_random_uuid()) RETURNING id::text"
+    ),
     "session_id": (
         "INSERT INTO auth_sessions (user_id, family_hash, current_hash, expires_at)"
         " VALUES (%s, sha256(random()::text::bytea), sha256(random()::text::bytea),"

@@ -1,0 +1,1 @@
+"""Connections: folders and buckets that accounts connect."""

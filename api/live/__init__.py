@@ -1,0 +1,1 @@
+"""Live: what happens to jobs, told as it happens."""

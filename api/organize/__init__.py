@@ -1,0 +1,1 @@
+"""Organize: jobs, previews, rules and schedules."""
