@@ -37,13 +37,13 @@ time.sleep(max(0.0, start - time.time()))
 for run in staged:
     print(publish(lake, run, sound(lake), on_step=step).status, flush=True)
 """
-HERE = str(Path(__file__).parent)
+TESTS = str(Path(__file__).parents[1])
 
 
 def publisher(lake, runs, *, start=0.0, deadly=-1):
     arguments = [lake.url, lake.s3_endpoint_url or "", ",".join(runs), str(start), str(deadly)]
     return subprocess.Popen(
-        [sys.executable, "-c", PUBLISHER, HERE, *arguments],
+        [sys.executable, "-c", PUBLISHER, TESTS, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
