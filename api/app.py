@@ -14,6 +14,10 @@ from api.auth import endpoints as auth
 from api.connections import endpoints as connections
 from api.duplicates import endpoints as duplicates
 from api.health import endpoints as health
+from api.live import endpoints as live
+from api.live.hub import Hub
+from api.live.listening import Listening
+from api.live.sockets import Sockets, mount_sockets
 from api.notifications import endpoints as notifications
 from api.organize import endpoints as organize
 from api.search import endpoints as search
@@ -43,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     uploads.router,
     organize.router,
+    live.router,
     connections.router,
 )
 """Every room's router; all of them are served below /v1."""
@@ -62,15 +67,22 @@ def create_app(settings: Settings) -> FastAPI:
     """
     engine = make_engine(settings)
     latencies = Latencies()
+    keys = token_keys(settings)
+    hub = Hub()
+    sockets = Sockets(engine, keys, hub)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        sweeping = asyncio.create_task(IdempotencyStore(engine).sweep())
-        counting = asyncio.create_task(keep_writing(engine, latencies))
+        tasks = (
+            asyncio.create_task(IdempotencyStore(engine).sweep()),
+            asyncio.create_task(keep_writing(engine, latencies)),
+            asyncio.create_task(Listening(engine, hub).run()),
+        )
         yield
-        for task in (sweeping, counting):
+        await sockets.close()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(sweeping, counting, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await engine.dispose()
 
     app = FastAPI(
@@ -83,12 +95,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.engine = engine
-    app.state.token_keys = token_keys(settings)
+    app.state.token_keys = keys
+    app.state.hub = hub
     add_problem_handlers(app)
     add_metrics(app, settings)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router, include_in_schema=False)
+    mount_sockets(app, settings, sockets)
     _surround(app, settings)
     app.add_middleware(LatencyCount, counted=latencies)
     return app

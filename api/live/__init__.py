@@ -1,1 +1,1 @@
-"""Live: what happens to jobs, told as it happens."""
+"""Live: what happens to an account's jobs, and what it is told, as it happens."""
