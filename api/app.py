@@ -13,6 +13,7 @@ from api.analytics import endpoints as analytics
 from api.auth import endpoints as auth
 from api.connections import endpoints as connections
 from api.duplicates import endpoints as duplicates
+from api.files import endpoints as files
 from api.health import endpoints as health
 from api.live import endpoints as live
 from api.live.hub import Hub
@@ -46,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     analytics.router,
     search.router,
     uploads.router,
+    files.router,
     organize.router,
     live.router,
     connections.router,

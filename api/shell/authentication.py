@@ -38,5 +38,19 @@ async def _authenticated(
     return found
 
 
+async def optional_claims(
+    request: Request, _given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Claims | None:
+    """The checked claims of the request's bearer token; None without one.
+
+    Raises:
+        ProblemError: 401: there is one, and it does not count.
+    """
+    found = identity_of(request.scope)
+    if isinstance(found, ProblemError):
+        raise found
+    return found
+
+
 Authenticated = Annotated[Claims, Depends(_authenticated)]
 """Claims of a token that counts; nothing was asked of the database yet."""

@@ -74,6 +74,8 @@ class StoredFile:
 
     Attributes:
         category: first level; the one that somebody chose goes before what rules and models say.
+        chosen_category: what somebody chose; None leaves it to rules and models.
+        found_category: what these said.
         details: media facts (`tasks.publish.catalog_rows.DETAILS`).
         version: raised with every change; the entity tag of conditional requests.
         root_url: storage it lies in; told to nobody.
@@ -106,6 +108,8 @@ class StoredFile:
     is_managed: bool
     is_published: bool
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    chosen_category: str | None = None
+    found_category: str | None = None
 
     @property
     def thumbnail_key(self) -> str | None:

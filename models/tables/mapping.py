@@ -169,6 +169,8 @@ def file_from(row: Mapping[Any, Any]) -> StoredFile:
         account_id=row["user_id"],
         size_bytes=row["file_size_bytes"],
         category=row["chosen_category"] or row["category"],
+        chosen_category=row["chosen_category"],
+        found_category=row["category"],
         mime=row["mime_type"],
         md5=row["md5_hash"],
         sha256=row["sha256_hash"],

@@ -17,7 +17,13 @@ JOB = (
     " SELECT user_id, 'memory://m', 'memory://m', id, id, 'category_year', 'move'"
     " FROM r RETURNING id::text"
 )
+FILE = (
+    ROOT + "INSERT INTO files (user_id, root_id, storage_key, storage_path, storage_version,"
+    " modified_ns, filename, file_size_bytes) SELECT user_id, id, 'k', 'k', 'v', 0, 'f', 1"
+    " FROM r RETURNING id::text"
+)
 MAKERS = {
+    "file_id": FILE,
     "job_id": JOB,
     "preview_id": JOB,
     "connection_id": (
@@ -48,6 +54,7 @@ MAKERS = {
 BODIES = {
     "/v1/duplicates/{group_id}/resolve": {"keep": [str(uuid.uuid4())], "action": "trash"},
     "/v1/notifications/{notification_id}": {"read": True},
+    "/v1/files/{file_id}": {"filename": "other"},
 }
 TUS = {
     "Tus-Resumable": "1.0.0",

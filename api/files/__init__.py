@@ -1,0 +1,1 @@
+"""Files: listed, looked at, changed, downloaded, trashed and restored."""
