@@ -10,6 +10,7 @@ from psycopg import sql
 from models.domain.catalog import CatalogChanges, CatalogRow, CatalogTotals, KnownFile
 from models.domain.errors import InvalidError, MissingError
 from models.domain.jobs import Job
+from models.domain.storage_roots import RootKind
 from tasks.ledger.bulk import copy_in, copy_out
 from tasks.ledger.database import Database
 from warehouse.schemas.arrow import arrow_schema
@@ -23,7 +24,7 @@ CREATE TEMPORARY TABLE incoming_files (
     category_confidence double precision, duplicate_of_key text, details jsonb,
     is_organized boolean, filename text, extension text) ON COMMIT DROP"""
 
-LOCK_ROOT = "SELECT url, user_id FROM storage_roots WHERE id = %(root)s FOR NO KEY UPDATE"
+LOCK_ROOT = "SELECT url, user_id, kind FROM storage_roots WHERE id = %(root)s FOR NO KEY UPDATE"
 """Two publishers of one root wait for each other."""
 
 CLEAR_THE_WAY = """
@@ -87,6 +88,26 @@ WITH merged AS (
     RETURNING xmax = 0 AS is_new)
 SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged"""
 
+READ_UPLOADS = """
+WITH merged AS (
+    UPDATE files f SET category = i.category, subcategory = i.subcategory,
+           coarse_category = CASE WHEN f.chosen_category IS NULL THEN i.coarse_category
+               ELSE f.coarse_category END,
+           category_confidence = i.category_confidence, mime_type = i.mime, metadata = i.details,
+           hashed_at = CASE WHEN i.sha256 IS NOT NULL THEN now() ELSE f.hashed_at END,
+           updated_at = now(), last_job_id = %(job)s
+      FROM incoming_files i
+     WHERE f.root_id = %(root)s AND f.storage_key = i.key AND f.deleted_at IS NULL
+       AND f.storage_version = i.version
+       AND (f.last_job_id IS NULL
+            OR (f.category, f.subcategory, f.category_confidence, f.mime_type, f.metadata)
+               IS DISTINCT FROM
+               (i.category, i.subcategory, i.category_confidence, i.mime, i.details))
+    RETURNING 1)
+SELECT 0, count(*) FROM merged"""
+"""Of uploads, what reading them told. Their names, places and lives are their owners' business:
+rows come by uploading and go by deleting, whatever lies in the storage."""
+
 UNLINK = """
 UPDATE files f SET is_duplicate = false, duplicate_of = NULL, updated_at = now()
   FROM incoming_files i
@@ -137,7 +158,8 @@ class Catalog(Database):
         """Merge files into the catalog in one transaction; the same again changes nothing.
 
         A file is known by its root and key. One that the job moved keeps its identity, tags and
-        share links: its row is found at `previous_key` in the job's source root.
+        share links: its row is found at `previous_key` in the job's source root. Of uploads only
+        what reading them told is written: none is made, renamed, brought back or deleted.
 
         Args:
             job: the job that found or moved them.
@@ -162,12 +184,15 @@ class Catalog(Database):
             parameters |= _root(driver, parameters)
             driver.execute(MAKE_INCOMING)
             copy_in(driver, incoming, into=INCOMING)
-            moved = _move(driver, incoming, parameters)
-            inserted, updated = _two(driver.execute(MERGE, parameters))
+            is_managed = parameters["kind"] == RootKind.MANAGED
+            moved = 0 if is_managed else _move(driver, incoming, parameters)
+            merge = READ_UPLOADS if is_managed else MERGE
+            inserted, updated = _two(driver.execute(merge, parameters))
             driver.execute(UNLINK, parameters)
             if incoming["duplicate_of_key"].null_count < incoming.num_rows:
                 driver.execute(LINK, parameters)
-            deleted = driver.execute(SWEEP, parameters).rowcount if is_complete else 0
+            sweeps = is_complete and not is_managed
+            deleted = driver.execute(SWEEP, parameters).rowcount if sweeps else 0
         return CatalogChanges(
             inserted=inserted,
             updated=updated,
@@ -227,7 +252,7 @@ def _root(driver: "psycopg.Connection[Any]", parameters: dict[str, Any]) -> dict
     row = driver.execute(LOCK_ROOT, parameters).fetchone()
     if row is None:
         raise MissingError(f"there is no storage root {parameters['root']}")
-    return {"url": row[0], "user": row[1]}
+    return {"url": row[0], "user": row[1], "kind": row[2]}
 
 
 def _two(cursor: "psycopg.Cursor[Any]") -> tuple[int, int]:

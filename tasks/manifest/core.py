@@ -43,6 +43,26 @@ class Comparison:
     vanished: int
 
 
+def of_uploads(known: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return live uploads as the rows and the problems of a listing.
+
+    Args:
+        known: (n,) rows of `KnownFile`, sorted by key.
+
+    Returns:
+        (n,) rows of ManifestRow, and no row of ListingProblem.
+    """
+    schema, count = arrow_schema(ManifestRow), known.num_rows
+    unknown = {
+        "device": pa.nulls(count, pa.int64()),
+        "inode": pa.nulls(count, pa.int64()),
+        "link_count": pa.array(np.ones(count, np.int64)),
+    }
+    columns: dict[str, Any] = {n: unknown[n] if n in unknown else known[n] for n in schema.names}
+    rows = pa.table(columns).cast(schema).combine_chunks()
+    return rows, to_table([], ListingProblem)
+
+
 def collect(pages: Iterable[ListingColumns]) -> tuple[pa.Table, pa.Table]:
     """Return the rows and the problems of a listing's pages as two tables, each sorted by key.
 

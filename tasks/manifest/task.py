@@ -9,6 +9,7 @@ from models.domain.errors import MissingError
 from models.domain.fingerprint import Fingerprint, index_profile
 from models.domain.manifest import ManifestRow
 from models.domain.standing import Listing, Standing
+from models.domain.storage_roots import RootKind
 from models.domain.table_refs import TableRef
 from models.settings import Settings
 from storage.opening import open_store
@@ -46,6 +47,8 @@ class Listed:
 def list_manifest(job_id: str, root_id: str) -> Listed:
     """List a root and compare it with its last index; no file is opened.
 
+    Uploads are listed by the catalog: their storage has trash and uploads under way in it, too.
+
     A listing that was finished before is found in the lake and not made again.
 
     Raises:
@@ -61,9 +64,14 @@ def list_manifest(job_id: str, root_id: str) -> Listed:
     with open_ledger(settings) as ledger:
         job, root = ledger.job(job_id), ledger.root(root_id)
         last = ledger.last_index(root_id)
+        is_managed = root.kind is RootKind.MANAGED
+        uploads = ledger.known_files(root_id) if is_managed else None
     store = open_store(root.url, s3_endpoint_url=settings.s3_endpoint_url)
     identity = store.identity()
-    manifest, problems = core.collect(store.list_columns())
+    if uploads is None:
+        manifest, problems = core.collect(store.list_columns())
+    else:
+        manifest, problems = core.of_uploads(uploads)
     if last is not None:
         core.refuse_vanished(
             listed=manifest.num_rows,

@@ -75,6 +75,7 @@ def test_a_newcomer_goes_the_whole_way(stack, tmp_path):
         assert Counter(each["md5_hash"] for each in sent) == Counter(
             hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in paths
         )
+        understood(client, http, sent)
         left_out = [
             *organizes(client, served),
             *downloads(client, served, sent, paths),
@@ -96,6 +97,32 @@ def wait_for(http):
             pass
         time.sleep(0.2)
     raise AssertionError("the API is not ready")
+
+
+def signed_in(client):
+    return {"Authorization": f"Bearer {client._sessions.load().access_token}"}
+
+
+def understood(client, http, sent):
+    """The flow that follows the upload reads every file: type, category, thumbnail; names stay."""
+    deadline = time.monotonic() + 240
+    while True:
+        listed = http.get("/v1/files", params={"per_page": 200}, headers=signed_in(client))
+        files = {each["id"]: each for each in listed.json()["files"]}
+        if all(each["category"] for each in files.values()):
+            break
+        assert time.monotonic() < deadline, "the uploads were not read"
+        time.sleep(0.5)
+    assert {key: each["filename"] for key, each in files.items()} == {
+        each["id"]: each["filename"] for each in sent
+    }
+    pictures = [each for each in files.values() if each["thumbnail_url"]]
+    assert pictures
+    assert any(each["category"] == "Photos" for each in files.values())
+    answer = http.get(pictures[0]["thumbnail_url"])
+    assert (answer.status_code, answer.content[:4]) == (200, b"RIFF")
+    shown = http.get(f"/v1/files/{pictures[0]['id']}", headers=signed_in(client)).json()["file"]
+    assert shown["metadata"]["width"] > 0
 
 
 def organizes(client, served):
@@ -152,8 +179,7 @@ def deduplicates(client, sent, paths):
 def restores(client, http, served):
     if "/v1/files/bulk" not in served or "/v1/trash" not in served:
         return ["restoring from the trash"]
-    kept = client._sessions.load()
-    headers = {"Authorization": f"Bearer {kept.access_token}"}
+    headers = signed_in(client)
     trash = http.get("/v1/trash", params={"per_page": 200}, headers=headers).json()["files"]
     body = {"action": "restore", "file_ids": [each["id"] for each in trash]}
     assert http.post("/v1/files/bulk", json=body, headers=headers).status_code == 200

@@ -1,0 +1,1 @@
+"""Tags: made, renamed, colored, united, removed."""
