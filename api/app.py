@@ -21,6 +21,7 @@ from api.live.listening import Listening
 from api.live.sockets import Sockets, mount_sockets
 from api.notifications import endpoints as notifications
 from api.organize import endpoints as organize
+from api.organize.scheduling import keep_scheduling
 from api.search import endpoints as search
 from api.shell.database import make_engine
 from api.shell.guards import ALLOWED_HEADERS, EXPOSED_HEADERS, BodyLimit, SecurityHeaders
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
             asyncio.create_task(IdempotencyStore(engine).sweep()),
             asyncio.create_task(keep_writing(engine, latencies)),
             asyncio.create_task(Listening(engine, hub).run()),
+            asyncio.create_task(keep_scheduling(engine, settings)),
         )
         yield
         await sockets.close()

@@ -24,6 +24,7 @@ from api.organize.schemas import (
     ShownStatus,
 )
 from api.organize.service import Asking
+from api.organize.setup_endpoints import router as setup_router
 from api.shell.database import Transaction
 from api.shell.pagination import CursorQuery, PageQuery
 from api.shell.principal import CurrentAccount
@@ -227,3 +228,6 @@ async def resume_job(job_id: UUID, asking: AccountAsking, response: Response) ->
 def _accepted(job: JobDocument, response: Response) -> JobAnswer:
     response.headers["Location"] = f"/v1/organize/jobs/{job.id}"
     return JobAnswer(job=job)
+
+
+router.include_router(setup_router)

@@ -59,6 +59,17 @@ class Asking:
         job = self._job(root, options, approves_itself=False)
         return await self.organizing.jobs.submit(job, deployment=PROPOSE, is_preview=True)
 
+    async def check(self, asked: PreviewRequest) -> None:
+        """Refuse what could never become a job of this account.
+
+        Raises:
+            InvalidError: source, mode or options make no sense.
+            ForbiddenError: the account may not.
+            MissingError: there is no such connection.
+        """
+        self._require(asked)
+        await self._asked_for(asked)
+
     async def create(self, asked: JobRequest, *, schedule: tuple[str, str] | None = None) -> Job:
         """Ask for a job.
 

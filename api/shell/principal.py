@@ -124,6 +124,13 @@ def principal_from(account: AccountState | None, claims: Claims) -> Principal:
     is_signed_in = account is not None and account.has_session and account.epoch == claims.epoch
     if account is None or not account.is_active or not is_signed_in:
         raise unauthenticated("the token does not count any more", error="invalid_token")
+    return acting_for(account, session_id=claims.session_id, stepped_up_at=claims.stepped_up_at)
+
+
+def acting_for(
+    account: AccountState, *, session_id: str = "", stepped_up_at: datetime | None = None
+) -> Principal:
+    """Return the principal of an account; without a session for what it asked for beforehand."""
     found = entitlement_of(account)
     return Principal(
         account_id=account.id,
@@ -133,8 +140,8 @@ def principal_from(account: AccountState | None, claims: Claims) -> Principal:
         limits=found.limits,
         state=found.standing,
         denied=found.denied,
-        session_id=claims.session_id,
-        stepped_up_at=claims.stepped_up_at,
+        session_id=session_id,
+        stepped_up_at=stepped_up_at,
     )
 
 

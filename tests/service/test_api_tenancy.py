@@ -24,6 +24,14 @@ FILE = (
 )
 MAKERS = {
     "file_id": FILE,
+    "rule_id": (
+        "INSERT INTO rules (user_id, priority, condition, action)"
+        """ VALUES (%s, 1, '{"extensions": ["pdf"]}', '{"stay": true}') RETURNING id::text"""
+    ),
+    "schedule_id": (
+        "INSERT INTO schedules (user_id, cron, job_template, next_due_at)"
+        " VALUES (%s, '0 3 * * *', '{}', now() + interval '1 day') RETURNING id::text"
+    ),
     "job_id": JOB,
     "preview_id": JOB,
     "connection_id": (
@@ -52,6 +60,8 @@ MAKERS = {
 """By the name of an id in a path: how one of another tenant is made."""
 
 BODIES = {
+    "/v1/organize/rules/{rule_id}": {"when": {"extensions": ["pdf"]}, "then": {"stay": True}},
+    "/v1/organize/schedules/{schedule_id}": {"is_active": True},
     "/v1/duplicates/{group_id}/resolve": {"keep": [str(uuid.uuid4())], "action": "trash"},
     "/v1/notifications/{notification_id}": {"read": True},
     "/v1/files/{file_id}": {"filename": "other"},
