@@ -43,7 +43,8 @@ moved AS (
            filename = left(CASE WHEN n.before IS NULL THEN regexp_replace(n.path, '^.*/', '')
                ELSE n.before ->> 'filename' END, 500),
            organized_at = CASE WHEN n.before IS NULL THEN now() ELSE f.organized_at END,
-           updated_at = now(), version = f.version + 1, last_job_id = %(job)s
+           updated_at = now(), version = f.version + 1,
+           last_job_id = CASE WHEN f.last_job_id IS NOT NULL THEN %(job)s::uuid END
       FROM found n WHERE f.id = n.id
     RETURNING n.seq, f.id::text || ':' || {UPLOAD_MARK} AS version,
               jsonb_build_object('virtual_path', n.virtual_path, 'filename', n.filename) AS receipt)
@@ -56,7 +57,8 @@ UPDATE organization_operations o
   FROM open p LEFT JOIN moved m ON m.seq = p.seq
  WHERE o.job_id = %(job)s AND o.seq = p.seq"""  # noqa: S608 -- constants of ours
 """One statement: each upload that is still what the plan saw is shown at its new place, and its
-operation is done; the others are refused. An undo gives back what its target's receipt kept."""
+operation is done; the others are refused. An undo gives back what its target's receipt kept.
+`last_job_id` stays null where the flow that follows an upload has not been there yet."""
 
 
 class Uploads(Database):

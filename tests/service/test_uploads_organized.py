@@ -141,6 +141,9 @@ def test_uploads_get_places_and_an_undo_gives_back_what_was(connection, root):
         "Work/2020/other.pdf",
     ]
     assert assign_places.fn(job.id, 1) == facts
+    # The flow that follows their upload has still to come.
+    unread = "SELECT count(*) FROM files WHERE last_job_id IS NULL"
+    assert connection.execute(unread).fetchone() == (len(UPLOADS),)
     undo = new_job(root, kind=JobKind.UNDO, target=job.id)
     with open_ledger(Settings()) as ledger:
         ledger.set_status(job.id, JobStatus.RUNNING)
