@@ -81,6 +81,20 @@ SPECIFIED = {
         "pagination": PAGINATION,
     },
     ("POST", "/duplicates/scan", 202): {"job": {"id", "status", "created_at"}},
+    ("GET", "/organize/modes", 200): {"modes": {"id", "description", "example_path", "plan"}},
+    ("POST", "/organize/preview", 202): {
+        "preview": {
+            **dict.fromkeys(("id", "plan_hash", "operations_total", "conflicts", "duplicates")),
+            "sample": {"from", "to", "reason"},
+        }
+    },
+    ("GET", "/organize/jobs", 200): {"jobs": JOB, "pagination": PAGINATION},
+    ("GET", "/organize/jobs/{job_id}/operations", 200): {
+        "operations": {"seq", "from", "to", "sha256", "state", "error"},
+        "pagination": PAGINATION,
+    },
+    ("POST", "/organize/jobs/{job_id}/undo", 202): {"job": JOB},
+    ("POST", "/organize/rules", 201): {"rule": {"id", "when", "then", "priority"}},
     ("GET", "/me/entitlements", 200): {"plan": None, "features": None, "limits": None},
     ("GET", "/me", 200): {"user": None},
 }
