@@ -1,10 +1,10 @@
 """Makes the jobs of schedules: each due time once, however many processes look."""
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid5
 
 import structlog
-from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.organize.repository import Organizing
@@ -16,10 +16,11 @@ from api.shell.database import system_transaction
 from api.shell.principal import acting_for
 from api.shell.problems import ProblemError
 from api.shell.repository import account_state
-from models.domain.errors import BusyError, FileOrganizerError, ForbiddenError
+from models.domain.errors import BusyError, FileOrganizerError, ForbiddenError, InvalidError
 from models.domain.schedules import Schedule
 from models.settings import Settings
 from models.tables.tenancy import BIND
+from models.tables.translation import translated
 
 LOOK_S = 5.0
 """How often it is looked for what is due; cron counts in minutes."""
@@ -55,23 +56,29 @@ async def make_due(engine: AsyncEngine, settings: Settings) -> bool:
         if schedule is None:
             return False
         setup = Setup(connection, schedule.account_id)
-        job_id, error = None, None
+        values: dict[str, Any] = {"last_due_at": schedule.next_due_at, "last_error": None}
         try:
             async with connection.begin_nested():
-                job_id = await _make(connection, setup, schedule, settings)
+                with translated():
+                    values["last_job_id"] = await _make(connection, setup, schedule, settings)
         except BusyError:
             raise
-        except (FileOrganizerError, ProblemError, ValidationError) as problem:
-            error = "the template is no job any more"
-            if not isinstance(problem, ValidationError):
-                error = str(problem)
-            _log.info("schedule.refused", schedule_id=schedule.id)
-        values = {"last_due_at": schedule.next_due_at, "last_error": error}
-        if job_id is not None:
-            values["last_job_id"] = job_id
-        due = next_due(schedule.cron, schedule.timezone, await setup.now())
-        await setup.change_schedule(schedule.id, **values, next_due_at=due)
+        except Exception as problem:  # noqa: BLE001 -- one odd schedule must not stop all others
+            values["last_error"] = _why(problem)
+            _log.info("schedule.refused", schedule_id=schedule.id, reason=type(problem).__name__)
+        try:
+            due = next_due(schedule.cron, schedule.timezone, await setup.now())
+            values["next_due_at"] = due
+        except InvalidError as problem:  # a clock that is no more
+            values |= {"is_active": False, "last_error": str(problem)}
+        await setup.change_schedule(schedule.id, **values)
     return True
+
+
+def _why(problem: Exception) -> str:
+    """What the owner is told."""
+    is_ours = isinstance(problem, (FileOrganizerError, ProblemError))
+    return str(problem) if is_ours else "the template is no job any more"
 
 
 async def _make(

@@ -157,6 +157,25 @@ def test_what_the_account_may_not_have_is_told_and_does_not_stop_the_schedule(ap
     assert len(jobs_of(api, made["id"])) == 1
 
 
+def test_an_odd_schedule_does_not_stop_the_others(api, someone):
+    odd, gone, good = (
+        ask(api, someone, "POST", "/schedules", json=SCHEDULE).json()["schedule"]["id"]
+        for _ in range(3)
+    )
+    sql(api, "UPDATE schedules SET job_template = '[]' WHERE id = %s", odd)
+    sql(api, "UPDATE schedules SET timezone = 'Mars/Base' WHERE id = %s", gone)
+    for each in (odd, gone, good):
+        due_now(api, each)
+    for _ in range(3):
+        looked(api, 1)
+    assert [len(jobs_of(api, each)) for each in (odd, gone, good)] == [0, 1, 1]
+    query = "SELECT is_active, last_error FROM schedules WHERE id = %s"
+    assert sql(api, query, odd) == [(True, "the template is no job any more")]
+    [(is_active, error)] = sql(api, query, gone)
+    assert not is_active
+    assert "IANA" in error
+
+
 def test_due_times_follow_the_clock_of_their_place():
     def due(cron, after, timezone="Europe/Berlin"):
         moment = datetime.fromisoformat(after).replace(tzinfo=UTC)
