@@ -4,12 +4,18 @@ import uuid
 
 import pytest
 
-from models.domain.jobs import Job, JobKind, JobStatus, OrganizeOptions, RemovalOptions
+from models.domain.jobs import (
+    Job,
+    JobKind,
+    JobStatus,
+    OrganizeOptions,
+    RemovalOptions,
+    deployment_of,
+)
 from models.domain.operations import Operation, OperationState, Outcome
 from models.domain.plans import Action
 from tasks.ledger.database import close_pools
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.steps import deployment_of
 
 pytestmark = pytest.mark.service
 
@@ -90,5 +96,5 @@ def test_what_is_over_and_what_is_elsewhere_is_no_rival(ledger):
 
 def test_a_removal_is_carried_out_by_the_flow_that_organizes(ledger):
     job = new_job(ledger)
-    assert deployment_of(job) == "organize/organize"
+    assert deployment_of(job.kind) == "organize/organize"
     assert ledger.job(job.id).options.removal == RemovalOptions(near=True, threshold=0.9)
