@@ -103,7 +103,7 @@ async def scan_for_duplicates(
     job = await service.scan(
         Duplicates(transaction, principal.account_id),
         principal,
-        root_id=None if body.root_id is None else str(body.root_id),
+        source_path=body.source_path,
         near=body.near,
         managed_url=account_root_url(settings, principal.account_id),
     )

@@ -11,23 +11,21 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.duplicates import statements
+from api.shell.account_roots import AccountRoots
 from api.shell.events import record
 from models.domain.decisions import Decision, not_duplicate
 from models.domain.decisions import keep as kept
 from models.domain.duplicate_removal import FileCopy
 from models.domain.files import StoredFile
 from models.domain.jobs import Job, JobStatus
-from models.domain.storage_roots import StorageRoot
 from models.tables.base import table_of
 from models.tables.duplicates import DuplicateDecisionRow
 from models.tables.jobs import OrganizationJobRow
-from models.tables.mapping import decision_values, file_from, job_values, root_from
-from models.tables.roots import StorageRootRow
+from models.tables.mapping import decision_values, file_from, job_values
 from models.tables.statements import LAUNCH, launch_parameters
 
 DECISIONS = table_of(DuplicateDecisionRow)
 JOBS = table_of(OrganizationJobRow)
-ROOTS = table_of(StorageRootRow)
 
 _IDS = ("id", "user_id", "root_id")
 
@@ -103,6 +101,7 @@ class Duplicates:
     def __init__(self, connection: AsyncConnection, account_id: str) -> None:
         self._connection = connection
         self._account_id = account_id
+        self.roots = AccountRoots(connection, account_id)
 
     async def groups(self, wanted: GroupFilter, *, limit: int, offset: int) -> Groups:
         """Return a page of groups, the most wasteful first."""
@@ -212,15 +211,6 @@ class Duplicates:
                 set_={**newest, "decided_at": func.now()},
             )
         )
-
-    async def root(self, root_id: str | None, *, managed_url: str) -> StorageRoot | None:
-        """Return a root of the account: the one of an id, or that of its uploads."""
-        query = select(ROOTS).where(ROOTS.c.user_id == self._account_id)
-        query = query.where(
-            ROOTS.c.url == managed_url if root_id is None else ROOTS.c.id == root_id
-        )
-        row = (await self._connection.execute(query)).mappings().one_or_none()
-        return None if row is None else root_from(row)
 
     async def submit(self, job: Job, deployment: str) -> datetime:
         """Store a job and ask for its flow run; returns when it was made."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.shell.file_shapes import ListedFile
 from api.shell.pagination import Pagination
 from models.domain.duplicate_removal import Refusal
+from models.domain.source_paths import UPLOADS
 
 FILES_AT_ONCE = 1000
 """Files that one request may name, as in all bulk operations."""
@@ -94,11 +95,14 @@ class ScanDuplicates(BaseModel):
     """Where duplicates are looked for."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"root_id": None, "near": True}]}
+        extra="forbid", json_schema_extra={"examples": [{"source_path": UPLOADS, "near": True}]}
     )
 
-    root_id: UUID | None = Field(
-        default=None, description="A storage root of yours; that of uploads when null."
+    source_path: str = Field(
+        default=UPLOADS,
+        min_length=1,
+        max_length=1100,
+        description="`/uploads`, or `<connection id>:/folder`, as for jobs.",
     )
     near: bool = Field(default=False, description="Lookalikes, too. Not in every plan.")
 

@@ -21,8 +21,10 @@ from models.domain.jobs import (
     JobStatus,
     OrganizeOptions,
     RemovalOptions,
+    deployment_of,
 )
 from models.domain.price_list import Action
+from models.domain.source_paths import UPLOADS, source_from
 
 USUAL_THRESHOLD = 0.9
 """Similarity from which lookalikes are shown where nobody says one: the specification's example."""
@@ -31,8 +33,6 @@ WAIT_S = 12.0
 """How long an answer waits for jobs over connected folders: starting one takes 4 to 6 s (B12)."""
 POLL_S = 0.5
 
-REMOVAL_DEPLOYMENT = "organize/organize"
-"""Removing is organizing with another plan (`tasks.ledger.steps.deployment_of`)."""
 SCANS = {False: "reindex/reindex", True: "near-duplicates/near-duplicates"}
 
 LONGEST_DAYS = 365
@@ -97,26 +97,24 @@ async def scan(
     duplicates: Duplicates,
     principal: Principal,
     *,
-    root_id: str | None,
+    source_path: str,
     near: bool,
     managed_url: str,
 ) -> Started:
-    """Ask for a job that looks for duplicates below a root.
+    """Ask for a job that looks for duplicates in uploads, or in a folder of a connection.
 
     Raises:
         ForbiddenError: the account's state, or its plan for lookalikes, denies it.
-        MissingError: there is no such root of this account.
+        InvalidError: the source makes no sense, or is a part of the uploads.
+        MissingError: there is no such connection.
     """
     principal.require(Action.ORGANIZE)
     if near:
         principal.require_feature(Feature.FUZZY_DUPLICATES)
-    root = await duplicates.root(root_id, managed_url=managed_url)
-    if root is None:
-        raise MissingError(
-            "there is no such storage root"
-            if root_id
-            else "nothing was uploaded yet: there is nothing to compare"
-        )
+    source = source_from(source_path)
+    if source.connection_id is None and source.key:
+        raise InvalidError(f"uploads are compared with one another: say {UPLOADS}")
+    root = await duplicates.roots.of(source, managed_url=managed_url)
     job = Job(
         id=str(uuid.uuid4()),
         kind=JobKind.REINDEX,
@@ -292,7 +290,7 @@ async def _ask_for_jobs(
             approves_itself=True,
             entitlement_snapshot=principal.snapshot(),
         )
-        await duplicates.submit(job, REMOVAL_DEPLOYMENT)
+        await duplicates.submit(job, deployment_of(job.kind))
         jobs.append(job.id)
     return jobs
 

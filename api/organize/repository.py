@@ -5,34 +5,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import and_, desc, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
+from api.shell.account_roots import AccountRoots
 from api.shell.jobs_repository import AccountJobs
-from models.domain.connections import Connection
-from models.domain.errors import MissingError
 from models.domain.job_view import PAUSED
 from models.domain.jobs import Job, JobKind, JobStatus
 from models.domain.operations import Operation, OperationState
 from models.domain.plans import Plan
 from models.domain.rules import Rule, in_order, rule_from
-from models.domain.storage_roots import RootKind, StorageRoot
 from models.tables.accounts import SubscriptionRow
 from models.tables.base import table_of
 from models.tables.jobs import OrganizationJobRow, OrganizationPlanRow
 from models.tables.journal import OrganizationOperationRow
-from models.tables.mapping import connection_from, job_from, plan_from, root_from
-from models.tables.organizing import ConnectionRow, RuleRow
-from models.tables.roots import StorageRootRow
+from models.tables.mapping import job_from, plan_from
+from models.tables.organizing import RuleRow
 from models.tables.statements import UPLOADS_DIGEST
 
 JOBS = table_of(OrganizationJobRow)
 PLANS = table_of(OrganizationPlanRow)
 OPERATIONS = table_of(OrganizationOperationRow)
-ROOTS = table_of(StorageRootRow)
 RULES = table_of(RuleRow)
-CONNECTIONS = table_of(ConnectionRow)
 SUBSCRIPTIONS = table_of(SubscriptionRow)
 
 LISTED = (JobKind.ORGANIZE.value, JobKind.UNDO.value, JobKind.DEDUPLICATE.value)
@@ -51,6 +45,7 @@ class Organizing:
         self._connection = connection
         self._account_id = account_id
         self.jobs = AccountJobs(connection, account_id)
+        self.roots = AccountRoots(connection, account_id)
 
     async def page(self, *, status: str | None, limit: int, offset: int) -> tuple[list[Job], int]:
         """Return a page of the newest jobs, and how many there are in all; previews are none."""
@@ -118,51 +113,6 @@ class Organizing:
             query = query.where(OPERATIONS.c.state == state.value)
         rows = (await self._connection.execute(query)).mappings().all()
         return [_operation_from(row) for row in rows]
-
-    async def root_for(
-        self, url: str, *, kind: RootKind, connection_id: str | None = None
-    ) -> StorageRoot:
-        """Return the account's root of a URL; made on first use, reached by the connection."""
-        mine = and_(ROOTS.c.user_id == self._account_id, ROOTS.c.url == url)
-        values = {
-            "user_id": self._account_id,
-            "kind": kind.value,
-            "url": url,
-            "connection_id": connection_id,
-        }
-        change = insert(ROOTS).values(values)
-        await self._connection.execute(change.on_conflict_do_nothing())
-        if connection_id is not None:
-            reached = update(ROOTS).where(
-                mine, ROOTS.c.connection_id.is_distinct_from(connection_id)
-            )
-            await self._connection.execute(reached.values(connection_id=connection_id))
-        row = (await self._connection.execute(select(ROOTS).where(mine))).mappings().one()
-        return root_from(row)
-
-    async def connection(self, connection_id: str) -> Connection:
-        """Return a connection of the account.
-
-        Raises:
-            MissingError: there is none.
-        """
-        query = select(CONNECTIONS).where(
-            CONNECTIONS.c.id == connection_id, CONNECTIONS.c.user_id == self._account_id
-        )
-        row = (await self._connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise MissingError(f"there is no connection {connection_id}")
-        return connection_from(row)
-
-    async def connection_of(self, root_id: str) -> Connection | None:
-        """Return the connection that a root of the account is reached by."""
-        query = (
-            select(CONNECTIONS)
-            .join(ROOTS, ROOTS.c.connection_id == CONNECTIONS.c.id)
-            .where(ROOTS.c.id == root_id, CONNECTIONS.c.user_id == self._account_id)
-        )
-        row = (await self._connection.execute(query)).mappings().one_or_none()
-        return None if row is None else connection_from(row)
 
     async def rules(self) -> tuple[Rule, ...]:
         """Return the account's rules in the order in which they are asked."""

@@ -8,8 +8,8 @@ from api.organize.repository import Organizing
 from api.organize.schemas import JobRequest, PreviewRequest
 from api.shell.principal import Principal
 from api.shell.storage import account_root_url
-from models.domain.connections import Connection, ConnectionType
-from models.domain.errors import ConflictError, InvalidError, MissingError
+from models.domain.connections import Connection
+from models.domain.errors import ConflictError, MissingError
 from models.domain.jobs import TERMINAL, Job, JobKind, JobStatus, OrganizeOptions, deployment_of
 from models.domain.listings import COMPARED_FILES, listing_digest
 from models.domain.modes import FEATURES
@@ -17,11 +17,11 @@ from models.domain.organizing import OperationType
 from models.domain.plans import Plan
 from models.domain.price_list import Action
 from models.domain.requests import Wish, options_of
-from models.domain.source_paths import SourcePath, source_from
-from models.domain.storage_roots import RootKind, StorageRoot
+from models.domain.source_paths import source_from
+from models.domain.storage_roots import StorageRoot
 from models.settings import Settings
 from storage.access import access_to
-from storage.opening import canonical_url, open_store
+from storage.opening import open_store
 from storage.reaching import way_in
 
 UNDOABLE = frozenset({JobKind.ORGANIZE, JobKind.DEDUPLICATE})
@@ -195,18 +195,8 @@ class Asking:
             is_about_uploads=is_about_uploads,
             below=source.key if is_about_uploads else "",
         )
-        return await self._root_of(source), options
-
-    async def _root_of(self, source: SourcePath) -> StorageRoot:
-        """The root of a source, made on first use."""
-        if source.connection_id is None:
-            url = account_root_url(self.settings, self.principal.account_id)
-            return await self.organizing.root_for(url, kind=RootKind.MANAGED)
-        connection = await self.organizing.connection(source.connection_id)
-        url = await asyncio.to_thread(_url_below, connection, source.key)
-        return await self.organizing.root_for(
-            url, kind=RootKind.CONNECTED, connection_id=connection.id
-        )
+        url = account_root_url(self.settings, self.principal.account_id)
+        return await self.organizing.roots.of(source, managed_url=url), options
 
     def _job(self, root: StorageRoot, options: OrganizeOptions, *, approves_itself: bool) -> Job:
         return Job(
@@ -244,7 +234,7 @@ class Asking:
 
         Of a source too long to list here, each operation finds out by itself and refuses.
         """
-        connection = await self.organizing.connection_of(job.source_root_id)
+        connection = await self.organizing.roots.connection_of(job.source_root_id)
         if plan.listing is None:
             return True
         if connection is None:
@@ -256,26 +246,6 @@ class Asking:
         except (TimeoutError, MissingError):
             return False
         return plan.listing == found
-
-
-def _url_below(connection: Connection, key: str) -> str:
-    """The canonical URL of a folder of a connection.
-
-    Raises:
-        InvalidError: a link leads out of the connection.
-    """
-    root = connection.root_url
-    if not key:
-        return root
-    if connection.type is ConnectionType.LOCAL:
-        from storage.opening import local_path
-
-        url = canonical_url(str(local_path(root) / key))
-    else:
-        url = canonical_url(f"{root}/{key}")
-    if not url.startswith(f"{root}/"):
-        raise InvalidError("the folder is a link that leads out of the connection")
-    return url
 
 
 def _listed(settings: Settings, connection: Connection, url: str) -> str | None:

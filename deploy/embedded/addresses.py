@@ -126,9 +126,17 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         if value is not None:
-            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            given[f"FILEORGANIZER_{name.upper()}"] = text
+            given[f"FILEORGANIZER_{name.upper()}"] = _text_of(value)
     return given
+
+
+def _text_of(value: object) -> str:
+    """A value as `Settings` reads it: folders between `:`, other lists between spaces."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return (":" if any(isinstance(each, Path) for each in value) else " ").join(map(str, value))
+    return str(value)
 
 
 def _why(

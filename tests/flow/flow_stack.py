@@ -100,6 +100,8 @@ def stack(open_folder: Path) -> Iterator[dict[str, str]]:
         **os.environ,
         "FILEORGANIZER_HOME": running or str(open_folder / "stack"),
         "FILEORGANIZER_PREFECT_PORT": "0",
+        "FILEORGANIZER_API_PORT": "0",
+        "FILEORGANIZER_ALLOWED_FOLDERS": str(open_folder / "allowed"),
         "FILEORGANIZER_LEASE_S": "6",
         "FILEORGANIZER_BATCH_FILES": "400",
         "FILEORGANIZER_SHARD_FILES": "1000",

@@ -19,13 +19,11 @@ FILES = {"a/one.txt": "same " * 500, "b/one.txt": "same " * 500, "b/copy.txt": "
 PASSWORD = "correct horse battery staple 42"
 
 
-def test_named_files_leave_a_connected_folder_by_a_job_and_come_back(
-    stack, ledger, command, tmp_path
-):
+def test_named_files_leave_a_connected_folder_by_a_job_and_come_back(stack, ledger, command):
     addresses = running_stack(Settings(home=Path(stack["FILEORGANIZER_HOME"])))
     assert addresses is not None
     assert addresses.api_url is not None
-    folder = tmp_path / "connected"
+    folder = Path(stack["FILEORGANIZER_ALLOWED_FOLDERS"]) / "removal"
     for name, text in {**FILES, "b/other.txt": "another"}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,10 +38,14 @@ def test_named_files_leave_a_connected_folder_by_a_job_and_come_back(
         body = {"email": f"{name}@example.com", "password": PASSWORD, "username": name}
         signed_in = http.post("/auth/register", json=body).json()
         http.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
-        root = ledger.root_for(folder.as_uri(), account_id=signed_in["user"]["id"]).id
-        scan = http.post("/duplicates/scan", json={"root_id": root})
+        connect = http.post("/connections", json={"type": "local", "root": str(folder)})
+        assert connect.status_code == 201, connect.text
+        source = {"source_path": connect.json()["connection"]["source_path"]}
+        scan = http.post("/duplicates/scan", json=source)
         assert scan.status_code == 202, scan.text
-        ends(ledger, scan.json()["job"]["id"])
+        scanned = ends(ledger, scan.json()["job"]["id"])
+        assert scanned.status == "completed", scanned.error
+        root = scanned.source_root_id
         (group,) = http.get("/duplicates").json()["duplicate_groups"]
         original = group["original_file"]
         one, other = (each["file"] for each in group["duplicates"])

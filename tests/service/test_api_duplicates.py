@@ -304,7 +304,9 @@ def test_a_scan_is_a_job_with_its_launch_in_one_transaction(api):
     )
     assert rows == [("reindex", shelf.who.id, "near-duplicates/near-duplicates", "pro")]
     assert Shelf(api, plan="free").post("/scan", near=True).status_code == 403
-    assert shelf.post("/scan", root_id=Shelf(api, kind="connected").root).status_code == 404
+    assert shelf.post("/scan", source_path=f"{uuid.uuid4()}:/").status_code == 404
+    assert shelf.post("/scan", source_path="/uploads/some").status_code == 422
+    assert shelf.post("/scan", source_path="/etc").status_code == 422
 
 
 def test_connected_folders_are_left_to_a_job(api, monkeypatch):

@@ -158,7 +158,12 @@ def test_settings_reach_a_child_whole(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in [name for name in os.environ if name.startswith("FILEORGANIZER_")]:
         monkeypatch.delenv(name)
     given = Settings(
-        home=tmp_path, prefect_port=0, database_url="postgresql://me:secret@db/files", lease_s=2.5
+        home=tmp_path,
+        prefect_port=0,
+        database_url="postgresql://me:secret@db/files",
+        lease_s=2.5,
+        allowed_folders=(tmp_path / "one", tmp_path / "another"),
+        allowed_endpoints=("http://127.0.0.1:9000", "https://minio.example.com"),
     )
     for name, value in settings_environment(given).items():
         monkeypatch.setenv(name, value)
