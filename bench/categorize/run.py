@@ -21,6 +21,7 @@ from bench.categorize import scores
 from bench.categorize.kinds import fingerprints_of, kinds_of, truth_of
 from bench.categorize.labeled import Labeled, balanced, drawn, labeled_texts, taxonomy
 from bench.categorize.pictures import picture_speed
+from bench.categorize.scans import scan_lines
 from models.domain.embeddings import TextContent, TextEvidence
 from models.domain.fingerprint import Fingerprint
 from models.domain.taxonomy import Correction
@@ -46,7 +47,8 @@ def bag_of_words(data: Labeled, taught: NDArray[np.intp], seed: int) -> NDArray[
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.neural_network import MLPClassifier
 
-    counter = CountVectorizer(analyzer="word", ngram_range=(1, 2), min_df=0.01)
+    shape: dict[str, Any] = {"analyzer": "word", "ngram_range": (1, 2), "min_df": 0.01}
+    counter = CountVectorizer(**shape)
     counts = counter.fit_transform([data.texts[at] for at in taught])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it stops before it has converged, as it does there
@@ -238,6 +240,13 @@ def main() -> None:
         "",
         *speed(data, settings),
         *picture_speed(asked.data, files),
+        "",
+        *scan_lines(
+            data,
+            prior,
+            lambda texts: matrix_of(embedder.embed_texts(texts), embedder.dimension),
+            settings,
+        ),
         "",
         *kinds(asked.data, files),
     ]
