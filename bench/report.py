@@ -1,6 +1,7 @@
 """docs/benchmarks.md: the table of figures with their goals, and the method of each.
 
-Only what stands between our two marks is written; sections of others in the file stay.
+Only what stands between our two marks is written; sections of others in the file stay, and so do
+the rows of figures that were not measured this time.
 """
 
 import importlib
@@ -21,6 +22,7 @@ BEGIN = "<!-- pipeline figures: written by `make bench`, do not edit -->"
 END = "<!-- end of pipeline figures -->"
 HEADER = "# Benchmarks\n"
 FULL_RUNS = 3
+LAST_RUN = re.compile(r"\*Last run: (.*)\.\*$")
 
 INTRODUCTION = """
 ## The pipeline
@@ -55,7 +57,7 @@ class Machine:
     def sentence(self) -> str:
         """Return it in words."""
         return (
-            f"Last measured on {self.cores} cores ({self.system}), Python {self.python}, "
+            f"measured on {self.cores} cores ({self.system}), Python {self.python}, "
             f"with a load average of {self.load:.1f} at the end: "
             + (
                 "a quiet machine."
@@ -109,30 +111,44 @@ def _method(module: str) -> str:
     return " ".join(document.split("Method:", 1)[-1].split())
 
 
-def _section(results: Path, modules: Mapping[str, str], machine: Machine) -> str:
+def _section(results: Path, modules: Mapping[str, str], machine: Machine, before: str) -> str:
     table = [
         "| figure | what | yardstick | ours | yardstick's | ratio | goal | reached? |",
         "|---|---|---|---:|---:|---|---|---|",
     ]
     methods: list[str] = []
+    measured: list[str] = []
     for figure, module in modules.items():
         rows = _kept(results, figure)
-        table += [_row(runs) for runs in rows.values()] or [
-            f"| {figure} | not measured in this bench | - | - | - | - | - | - |"
-        ]
         notes = [f"{runs[-1].note}" for runs in rows.values() if runs[-1].note]
+        stood = _lines_with(before, f"- **{figure}.**")
+        if rows:
+            measured.append(figure)
+            table += map(_row, rows.values())
+        else:
+            table += _lines_with(before, f"| {figure} |") or [
+                f"| {figure} | not measured in this bench | - | - | - | - | - | - |"
+            ]
+            notes = [found[1] for line in stood if (found := LAST_RUN.search(line))]
         text = f"- **{figure}.** {_method(module)}"
         methods.append(text + (f" *Last run: {'; '.join(notes)}.*" if notes else ""))
-    parts = [INTRODUCTION.strip(), machine.sentence(), "\n".join(table)]
+    when = f"{', '.join(measured) or 'None'} {machine.sentence()} Other rows stand from before."
+    parts = [INTRODUCTION.strip(), when, "\n".join(table)]
     return "\n\n".join([*parts, "### How each is measured", "\n".join(methods)])
+
+
+def _lines_with(text: str, beginning: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(beginning)]
 
 
 def write_report(results: Path, modules: Mapping[str, str], machine: Machine) -> None:
     """Write our part of docs/benchmarks.md; what others wrote around it stays."""
-    ours = f"{BEGIN}\n\n{_section(results, modules, machine)}\n\n{END}"
     before = DOCUMENT.read_text() if DOCUMENT.exists() else HEADER
     pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    if pattern.search(before):
+    found = pattern.search(before)
+    section = _section(results, modules, machine, found[0] if found else "")
+    ours = f"{BEGIN}\n\n{section}\n\n{END}"
+    if found:
         DOCUMENT.write_text(pattern.sub(lambda _: ours, before))
     else:
         head, _, rest = before.partition("\n")
