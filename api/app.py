@@ -35,6 +35,7 @@ from api.shell.rate_limits import RateLimits
 from api.shell.request_log import RequestLog
 from api.shell.secret_box import secret_box
 from api.shell.tokens import token_keys
+from api.tags import endpoints as tags
 from api.uploads import endpoints as uploads
 from models.domain.latencies import Latencies
 from models.settings import Settings
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     uploads.router,
     files.router,
+    tags.router,
     organize.router,
     live.router,
     connections.router,

@@ -143,7 +143,7 @@ async def empty_trash(principal: CurrentAccount, transaction: Transaction) -> Em
     return EmptiedTrash(files=await Files(transaction, principal.account_id).empty_trash())
 
 
-@router.post("/files/bulk", responses=PROBLEMS(401, 402, 409, 422, 429))
+@router.post("/files/bulk", responses=PROBLEMS(401, 402, 403, 409, 422, 429))
 async def change_many(
     wish: BulkFiles, principal: CurrentAccount, transaction: Transaction, settings: AppSettings
 ) -> BulkAnswer:

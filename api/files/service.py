@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.files.repository import Files, Listing, Part
 from api.shell.categories import require_category
 from api.shell.principal import Principal
-from api.shell.problems import ProblemError
-from api.shell.tag_rows import use_tags
+from api.shell.problems import ProblemError, limit_reached
+from api.shell.tag_rows import TagLimitError, use_tags
 from models.domain.categories import coarse_category
 from models.domain.errors import ConflictError, InvalidError, MissingError
 from models.domain.files import FileSort, StoredFile, chosen, is_coarse
@@ -134,7 +134,11 @@ async def _write(
         uses = Counter(tags)
         uses.subtract(Counter(file.tags))
         changed = {tag: n for tag, n in uses.items() if n}
-        await use_tags(connection, principal.account_id, changed, principal.limits.get("tags"))
+        limit = principal.limits["tags"]
+        try:
+            await use_tags(connection, principal.account_id, changed, limit)
+        except TagLimitError as error:
+            raise limit_reached("tags", limit or 0, plan=principal.plan) from error
     if not await files.change(file, filename=name, category=category, coarse=coarse, tags=tags):
         raise ConflictError("somebody else changed it just now; read it again")
 
@@ -208,6 +212,7 @@ async def bulk(
 
     Raises:
         InvalidError: what the action needs was not given, or is none.
+        ForbiddenError: the plan does not tag many files at once.
     """
     files = Files(connection, principal.account_id)
     found = chosen(await files.some(ids, is_locked=True), ids)
@@ -221,6 +226,7 @@ async def bulk(
         done = await files.restore([each for each, file in found.items() if file])
         return [_outcome(each, file, done, trashed=True) for each, file in found.items()]
     if action == "tag":
+        principal.require_advanced_tagging()
         added = tag_names(tags)
         if not added:
             raise InvalidError("give `tags` to add")

@@ -84,6 +84,17 @@ class Principal:
             return includes(self.snapshot(), feature)
         return self.features.get(feature) not in (None, False, "none")
 
+    def require_advanced_tagging(self) -> None:
+        """Refuse colors, and tagging many files at once, where the plan has plain tags only.
+
+        Raises:
+            ForbiddenError: it has.
+        """
+        if self.features.get("tagging") != "advanced":
+            raise ForbiddenError(
+                f"the {self.plan} plan has plain tags: no colors, one file at a time"
+            )
+
     def require_room(self, limit: str, used: int, *, more: int = 1) -> None:
         """Refuse what would exceed a limit of the plan.
 

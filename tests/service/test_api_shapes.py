@@ -26,6 +26,7 @@ JOB = {
     *("id", "status", "progress", "files_processed", "files_moved", "duplicates_found"),
     *("errors_count", "started_at", "estimated_completion"),
 }
+TAG = {"id", "tag_name", "tag_color", "usage_count", "created_at"}  # columns of file_tags
 
 SPECIFIED = {
     ("POST", "/auth/register", 201): SIGNED_IN,
@@ -95,6 +96,10 @@ SPECIFIED = {
     },
     ("POST", "/organize/jobs/{job_id}/undo", 202): {"job": JOB},
     ("POST", "/organize/rules", 201): {"rule": {"id", "when", "then", "priority"}},
+    ("GET", "/tags", 200): {"tags": TAG, "pagination": PAGINATION},
+    ("POST", "/tags", 201): {"tag": TAG},
+    ("PATCH", "/tags/{tag_id}", 200): {"tag": TAG},
+    ("POST", "/tags/{tag_id}/merge", 200): {"tag": TAG},
     ("GET", "/me/entitlements", 200): {"plan": None, "features": None, "limits": None},
     ("GET", "/me", 200): {"user": None},
 }

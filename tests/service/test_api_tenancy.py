@@ -32,6 +32,10 @@ MAKERS = {
         "INSERT INTO schedules (user_id, cron, job_template, next_due_at)"
         " VALUES (%s, '0 3 * * *', '{}', now() + interval '1 day') RETURNING id::text"
     ),
+    "tag_id": (
+        "INSERT INTO file_tags (user_id, tag_name) VALUES (%s, gen_random_uuid()::text)"
+        " RETURNING id::text"
+    ),
     "job_id": JOB,
     "preview_id": JOB,
     "connection_id": (
@@ -65,6 +69,8 @@ BODIES = {
     "/v1/duplicates/{group_id}/resolve": {"keep": [str(uuid.uuid4())], "action": "trash"},
     "/v1/notifications/{notification_id}": {"read": True},
     "/v1/files/{file_id}": {"filename": "other"},
+    "/v1/tags/{tag_id}": {"tag_name": "other"},
+    "/v1/tags/{tag_id}/merge": {"tag_name": "other"},
 }
 TUS = {
     "Tus-Resumable": "1.0.0",
