@@ -109,6 +109,35 @@ def check(as_json: Json = False) -> None:
 
 
 @app.command()
+def docs(
+    run: Annotated[
+        str, typer.Argument(help="Id of a run, or its beginning; the newest unless given.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Say what each expectation saw of a run, as pages for a browser; prints their address.
+
+    Examples:
+        fileorganizer warehouse docs
+        xdg-open $(fileorganizer warehouse docs 3f2a91c4)
+    """
+    from warehouse.quality.docs import copied_docs
+    from warehouse.store.publishing import newest_run
+
+    try:
+        settings = Settings()
+        lake = lake_of(settings)
+        found = newest_run(lake, beginning=run)
+        index = copied_docs(lake, found.run_id, settings.home_path / "data-docs")
+    except FileOrganizerError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        emit_json({"run_id": found.run_id, "status": found.status, "index": str(index)})
+    else:
+        typer.echo(str(index))
+
+
+@app.command()
 def compact(as_json: Json = False) -> None:
     """Make few files of many, and drop what nobody reads; what readers see stays as it is."""
     try:

@@ -55,7 +55,7 @@ def record_day(lake: Lake, ledger: DayLedger, day: Day, *, now: datetime) -> Pub
 
 
 def _judged(lake: Lake, run: StagedRun) -> Verdict:
-    return judge(rows_at_rest(lake, run.run_id, DAILY_TABLES), run)
+    return judge(rows_at_rest(lake, run.run_id, DAILY_TABLES), run, lake)
 
 
 def _staged(lake: Lake, ledger: DayLedger, day: Day, now: datetime) -> StagedRun:

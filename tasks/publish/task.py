@@ -153,13 +153,32 @@ def publish_catalog(
 def judge_run(run: StagedRun) -> dict[str, Any]:
     """Judge a run's rows at rest with Great Expectations, before anybody sees them.
 
+    Its Data Docs are kept in the lake, whether it passes or not.
+
     Returns:
         `expectations` and `failures` of a `Verdict`.
     """
     from warehouse.quality.expectations import judge
 
     lake, _ = open_both(Settings())
-    return asdict(judge(rows_at_rest(lake, run.run_id), run))
+    return asdict(judge(rows_at_rest(lake, run.run_id), run, lake))
+
+
+def _judged(lake: Lake, run: StagedRun) -> Verdict:
+    """Judge a run, and link its Data Docs from the flow run in Prefect's UI."""
+    from prefect.artifacts import create_link_artifact
+
+    from warehouse.quality.docs import docs_address
+
+    verdict = Verdict(**judge_run(run))
+    create_link_artifact(
+        key=f"quality-{run.run_id[:8]}",
+        link=docs_address(lake, run.run_id),
+        link_text=f"Data Docs of run {run.run_id}",
+        description=f"{verdict.expectations} expectations, {len(verdict.failures)} unmet; "
+        f"`fileorganizer warehouse docs {run.run_id[:8]}` opens them",
+    )
+    return verdict
 
 
 @task(
@@ -199,4 +218,4 @@ def publish_run(
     lake, ledger = open_both(Settings())
     refs = as_refs(fingerprints, categories, duplicates, near, media)
     found = staged(lake, ledger, job_id, root_id, refs)
-    return to_warehouse(lake, ledger, job_id, found, lambda run: Verdict(**judge_run(run)))
+    return to_warehouse(lake, ledger, job_id, found, lambda run: _judged(lake, run))

@@ -1,12 +1,19 @@
 """The whole journey on real files: plan, apply, count, ask, undo; against real servers."""
 
 import csv
+import re
 import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import httpx
 import pytest
+from dashboard_counts import counted, shown
 from flow_stack import SAMPLES, Command, contents_of, facts_of
+
+from deploy.embedded.addresses import running_stack
+from models.settings import Settings
+from warehouse.store.parts import open_lake
 
 pytestmark = [pytest.mark.flow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
 
@@ -124,13 +131,35 @@ def test_trashed_duplicates_are_conserved_and_come_back(command: Command, collec
 
 def test_the_warehouse_counts_what_the_ledger_counts(command: Command, collection: Path, before):
     job = command("organize", str(collection), "--yes")["job"]
-    counted = command("jobs", job["id"])["operations"]
+    journaled = command("jobs", job["id"])["operations"]
     rows = command(
         "sql",
         "SELECT state, count(*) AS n FROM fact_operation "
         f"WHERE run_id = '{job['id']}' GROUP BY state",
     )["rows"]
-    assert {row["state"]: row["n"] for row in rows} == counted
+    assert {row["state"]: row["n"] for row in rows} == journaled
     assert command("warehouse", "check") == {"is_sound": True, "findings": []}
+
+    addresses = running_stack(Settings(home=Path(command.env["FILEORGANIZER_HOME"])))
+    assert addresses is not None
+    lake = open_lake(addresses.lake)
+    command("warehouse", "daily")
+    told = shown(lake)
+    assert told == counted(lake, addresses.database_url)
+    assert told["storage_totals", "files"] >= len(before)
+
+    key = f"quality-{job['id'][:8]}"
+    url = f"{addresses.prefect_api_url}/artifacts/{key}/latest"
+    link = httpx.get(url).raise_for_status().json()["data"]
+    index = Path(command("warehouse", "docs", job["id"])["index"])
+    assert re.search(r"\((file:///.*index.html)\)", link), link
+    assert f"{job['id']}/publish/docs/index.html" in link
+    assert "0 unmet: the run is published" in index.read_text()
+
+    assert command("warehouse", "compact")["tables"]
+    rebuilt = command("warehouse", "rebuild")
+    assert rebuilt["is_equal"], rebuilt
+    assert command("warehouse", "check") == {"is_sound": True, "findings": []}
+    assert shown(open_lake(addresses.lake)) == counted(lake, addresses.database_url)
     command("undo", job["id"])
     assert facts_of(collection) == before

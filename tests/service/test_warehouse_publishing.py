@@ -138,7 +138,7 @@ BROKEN = [
     ("dim_file", {"size_bytes": -1}, "be_between {'column': 'size_bytes'} unmet: 1"),
     ("dim_file", {"media": "imago"}, "be_in_set {'column': 'media'} unmet: 1"),
     ("dim_file", {"captured_at": "3.2.2021"}, "match_regex {'column': 'captured_at'}"),
-    ("dim_file", {"key": "in/0.jpg"}, "dim_file 0: expect_compound_columns_to_be_unique"),
+    ("dim_file", {"key": "in/0.jpg"}, "dim_file: expect_compound_columns_to_be_unique"),
     ("fact_category", {"confidence_ratio": 1.5}, "{'column': 'confidence_ratio'}"),
     ("fact_category", {"key": "in/99.jpg"}, "categories of no file version: 3, and it must be 0"),
     ("fact_category", {"category": "Audio"}, "run: expect_column_pair_values_to_be_equal"),

@@ -17,9 +17,11 @@ from typing import Any
 import pyarrow as pa
 
 from warehouse.quality.columns import column_violations
+from warehouse.quality.docs import DataDocs
 from warehouse.quality.invariants import Measure, measures, violations
 from warehouse.quality.rules import ColumnRule, column_rules
 from warehouse.schemas.tables import BY_NAME, WarehouseTable
+from warehouse.store.parts import Lake
 from warehouse.store.publishing import StagedRun, Verdict
 
 FILE_TABLES = ("dim_file", "fact_operation", "fact_category")
@@ -100,8 +102,10 @@ def _explained(where: str, result: Any) -> str | None:
     return f"{name} unmet: {details.get('unexpected_count', details.get('observed_value'))}"
 
 
-def _judge_frame(context: Any, where: str, frame: Any, expectations: list[Any]) -> list[str]:
-    """Return what is wrong with one frame."""
+def _judge_frame(
+    context: Any, where: str, frame: Any, expectations: list[Any], docs: DataDocs
+) -> list[str]:
+    """Return what is wrong with one frame, and describe it."""
     import great_expectations as gx
 
     source = context.data_sources.add_pandas(where)
@@ -110,6 +114,7 @@ def _judge_frame(context: Any, where: str, frame: Any, expectations: list[Any]) 
     batch = definition.get_batch(batch_parameters={"dataframe": frame})
     suite = gx.ExpectationSuite(name=where, expectations=expectations)
     outcome = batch.validate(suite, result_format="BASIC")
+    docs.add(where, outcome)
     found = [reason for each in outcome.results if (reason := _explained(where, each))]
     if len(outcome.results) != len(expectations):
         found.append(f"{where}: {len(outcome.results)} of {len(expectations)} expectations ran")
@@ -118,19 +123,31 @@ def _judge_frame(context: Any, where: str, frame: Any, expectations: list[Any]) 
     return found
 
 
-def judge(tables: Mapping[str, pa.Table], run: StagedRun) -> Verdict:
+def judge(tables: Mapping[str, pa.Table], run: StagedRun, lake: Lake | None = None) -> Verdict:
     """Judge a run's rows at rest.
 
     Args:
         tables: (n,) rows by table, all of the run.
         run: what was staged, with what the ledger counted.
+        lake: where Data Docs of the run are kept (`docs_uri`); nowhere unless given.
 
     Returns:
         How many expectations judged and what was unmet; an expectation that raised is unmet.
     """
     measured = measures(tables, run)
-    if not any(name in tables and tables[name].num_rows for name in FILE_TABLES):
-        return _judge_without_files(tables, measured)
+    docs = DataDocs()
+    if any(name in tables and tables[name].num_rows for name in FILE_TABLES):
+        verdict = _judge_with_files(tables, measured, docs)
+    else:
+        verdict = _judge_without_files(tables, measured)
+    if lake is not None:
+        docs.keep(lake, run, verdict, measured)
+    return verdict
+
+
+def _judge_with_files(
+    tables: Mapping[str, pa.Table], measured: tuple[Measure, ...], docs: DataDocs
+) -> Verdict:
     failures: list[str] = list(violations(measured))
     count = len(measured)
     with warnings.catch_warnings():
@@ -142,14 +159,18 @@ def judge(tables: Mapping[str, pa.Table], run: StagedRun) -> Verdict:
         equal = _expectations().ExpectColumnPairValuesToBeEqual(
             column_A="actual", column_B="expected"
         )
-        failures += _judge_frame(context, "run", frame, [equal])
+        failures += _judge_frame(context, "run", frame, [equal], docs)
         for name, rows in tables.items():
             expectations = _table_expectations(BY_NAME[name])
             count += len(expectations)
             for first in range(0, rows.num_rows, SLICE_ROWS):
                 part = rows.slice(first, SLICE_ROWS).to_pandas()
-                failures += _judge_frame(context, f"{name} {first}", part, expectations)
+                failures += _judge_frame(context, _part_name(name, first), part, expectations, docs)
     return Verdict(expectations=count, failures=tuple(failures))
+
+
+def _part_name(table: str, first: int) -> str:
+    return f"{table} from row {first}" if first else table
 
 
 def _judge_without_files(tables: Mapping[str, pa.Table], measured: tuple[Measure, ...]) -> Verdict:

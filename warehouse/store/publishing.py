@@ -122,6 +122,28 @@ def find_record(lake: Lake, run_id: str) -> RunRecord | None:
         return None
 
 
+def newest_run(lake: Lake, *, beginning: str = "") -> PublishedRun:
+    """Return the run that was recorded last, published or in quarantine.
+
+    Args:
+        lake: where the warehouse is.
+        beginning: what its id begins with.
+
+    Raises:
+        MissingError: there is none.
+    """
+    dataset = Warehouse(lake).dataset(PUBLISHED_RUNS)
+    runs = [] if dataset is None else to_rows(dataset.to_table(), PublishedRun)
+    found = [each for each in runs if each.run_id.startswith(beginning)]
+    if not found:
+        raise MissingError(
+            f"no run begins with {beginning}; `fileorganizer jobs` lists them"
+            if beginning
+            else "nothing was published yet; `fileorganizer reindex FOLDER` does"
+        )
+    return max(found, key=lambda each: (each.recorded_at, each.run_id))
+
+
 def settled(lake: Lake, run_id: str) -> PublishedRun | None:
     """Return a run's commit marker, or None while it has none."""
     rows = Warehouse(lake).rows_of(PUBLISHED_RUNS, run_id=run_id)
