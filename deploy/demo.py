@@ -2,9 +2,10 @@
 
 Copies the sample collection (or makes a small one), starts the embedded stack, previews,
 applies, counts duplicates, asks the warehouse, undoes, and proves that every byte, name and
-modification time is as it was. The stack is left running for a look around.
+modification time is as it was. API, Prefect UI and dashboards are left running for a look around.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,6 +112,39 @@ class Commands:
         return json.loads(done.stdout)
 
 
+class Dashboards:
+    """The dashboards, left running by the demo; those of an earlier one are ended."""
+
+    output = DEMO / "dashboards.json"
+    number = DEMO / "dashboards.pid"
+
+    def __init__(self, run: Commands) -> None:
+        self._end_former()
+        with self.output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [run.program, "dashboards", "--no-browser", "--json"],
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                start_new_session=True,
+            )
+        self.number.write_text(str(self._process.pid))
+
+    def address(self) -> str:
+        """Return where they are, once they answer."""
+        while self._process.poll() is None:
+            with contextlib.suppress(json.JSONDecodeError):
+                return str(json.loads(self.output.read_text())["address"])
+            time.sleep(0.2)
+        raise SystemExit(f"the dashboards ended with status {self._process.returncode}")
+
+    def _end_former(self) -> None:
+        with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
+            former = psutil.Process(int(self.number.read_text()))
+            if "dashboards" in former.cmdline():
+                former.terminate()
+
+
 def main() -> int:
     """Run the demo; 0 when the collection ended byte-equal to its start."""
     started = time.monotonic()
@@ -149,9 +184,20 @@ def main() -> int:
     minutes = (time.monotonic() - started) / 60
     verdict = "byte-equal" if is_equal and is_conserved else "NOT byte-equal"
     console.rule(f"after undo the tree is {verdict} to the start ({minutes:.1f} min)")
+    addresses = run.json("status")["addresses"]
+    console.print("still running; look around:")
+    for name, address in (
+        ("API", f"{addresses['api_url']}   (docs/api.md; README has a tour with curl)"),
+        ("Prefect UI", addresses["prefect_ui_url"]),
+        ("dashboards", f"{Dashboards(run).address()}   (works once)"),
+    ):
+        console.print(f"  {name:<11} {address}", soft_wrap=True, highlight=False)
     console.print(
-        f"still running; look around, then stop it with:\n"
-        f"  FILEORGANIZER_HOME={DEMO / 'home'} {run.program} down"
+        f"then stop it with:\n"
+        f"  FILEORGANIZER_HOME={DEMO / 'home'} {run.program} down; "
+        f"kill {Dashboards.number.read_text()}",
+        soft_wrap=True,
+        highlight=False,
     )
     return 0 if is_equal and is_conserved else 1
 
