@@ -1,6 +1,8 @@
 """Charts as Vega-Lite, readable on light and dark paper; all they need comes with the page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -36,6 +38,14 @@ VERDICTS = {
 
 INK = "#8793a6"
 """Axes and legends: a gray with enough contrast on both papers."""
+
+OTHERS = "all others"
+
+FEW_DAYS = 62
+"""Days that are drawn as columns: two months, 15 pixels each."""
+
+LEAST_DAYS = 7
+"""Days that an axis of columns has at least, so that one day is a column and not a wall."""
 
 HEIGHT = 240
 ROW_HEIGHT = 26
@@ -108,25 +118,62 @@ def _tooltips(unit: str, field: str, title: str) -> list[Any]:
 
 
 def area(rows: Rows, field: str, *, by: str, unit: str) -> Any:
-    """Return stacked areas over days, the biggest at the bottom."""
+    """Return stacked areas over days, the biggest at the bottom; columns where days are few.
+
+    Where there are more kinds than colors, the smallest are one, `all others`.
+    """
     last = max((row["day"] for row in rows), default="")
     order = [
         row[by]
         for row in sorted((r for r in rows if r["day"] == last), key=lambda r: (-r[field], r[by]))
     ]
+    if len(order) > len(PALETTE):
+        shown = order[: len(PALETTE) - 1]
+        order = [*shown, OTHERS]
+        rows = _united(rows, field, by=by, shown=shown)
     ranked = [{**row, "rank": order.index(row[by])} for row in rows]
-    chart = (
-        alt.Chart(alt.Data(values=ranked))
-        .mark_area(opacity=0.85, interpolate="step-after", line=False)
-        .encode(
-            x=_days(),
-            y=alt.Y(f"{field}:Q", stack=True, axis=_y_axis(unit)),
-            color=alt.Color(f"{by}:N", sort=order, scale=alt.Scale(domain=order, range=PALETTE)),
-            order=alt.Order("rank:Q"),
-            tooltip=[alt.Tooltip(f"{by}:N", title=by), *_tooltips(unit, field, unit)],
-        )
+    base, days = alt.Chart(alt.Data(values=ranked)), {str(row["day"]) for row in rows}
+    are_few = len(days) <= FEW_DAYS and not _has_gaps(days)
+    if are_few:
+        marked, x = base.mark_bar(cornerRadius=1, opacity=0.9), _day_columns(days)
+    else:
+        marked, x = base.mark_area(opacity=0.85, interpolate="step-after", line=False), _days()
+    chart = marked.encode(
+        x=x,
+        y=alt.Y(f"{field}:Q", stack=True, axis=_y_axis(unit)),
+        color=alt.Color(f"{by}:N", sort=order, scale=alt.Scale(domain=order, range=PALETTE)),
+        order=alt.Order("rank:Q"),
+        tooltip=[alt.Tooltip(f"{by}:N", title=by), *_tooltips(unit, field, unit)],
     )
     return _dressed(chart, 300)
+
+
+def _united(rows: Rows, field: str, *, by: str, shown: Sequence[str]) -> Rows:
+    """Return the rows of kinds that are shown, and those of the others as one a day."""
+    others: dict[str, int] = {}
+    for row in rows:
+        if row[by] not in shown:
+            others[row["day"]] = others.get(row["day"], 0) + row[field]
+    kept = [row for row in rows if row[by] in shown]
+    return [*kept, *({"day": day, by: OTHERS, field: sum_} for day, sum_ in others.items())]
+
+
+def _has_gaps(days: Iterable[str]) -> bool:
+    found = sorted(date.fromisoformat(day) for day in days)
+    return any((later - day).days > 1 for day, later in pairwise(found))
+
+
+def _day_columns(days: Iterable[str]) -> alt.X:
+    """Return the axis of columns, one a day."""
+    found = sorted(date.fromisoformat(day) for day in days) or [date.min]
+    first = min(found[0], found[-1] - timedelta(days=LEAST_DAYS - 1))
+    ends = [_moment(first), _moment(found[-1] + timedelta(days=1))]
+    axis = alt.Axis(title=None, grid=False, labelOverlap="greedy", format="%b %d", tickCount="day")
+    return alt.X("yearmonthdate(day):T", axis=axis, scale=alt.Scale(domain=ends))
+
+
+def _moment(day: date) -> alt.DateTime:
+    return alt.DateTime(year=day.year, month=day.month, date=day.day)
 
 
 def lines(rows: Rows, fields: dict[str, str], *, unit: str) -> Any:
@@ -165,10 +212,7 @@ def columns(rows: Rows, field: str, *, by: str | None = None, unit: str = "count
     """Return columns over days, stacked by how they ended where `by` names that."""
     base = alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadius=2)
     tooltip = _tooltips(unit, field, field)
-    x = alt.X(
-        "yearmonthdate(day):T",
-        axis=alt.Axis(title=None, grid=False, labelOverlap="greedy", format="%b %d", tickCount=8),
-    )
+    x = _day_columns(str(row["day"]) for row in rows)
     y = alt.Y(f"{field}:Q", axis=_y_axis(unit))
     if by is None:
         return _dressed(base.encode(x=x, y=y, color=alt.value(PALETTE[0]), tooltip=tooltip))

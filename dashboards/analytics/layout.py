@@ -83,24 +83,26 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
         rows: what to show; numbers stand to the right.
         columns: which of their values, with the titles.
     """
-    first = rows[0] if rows else {}
-    head = "".join(
-        f"<th{_alignment(first.get(name))}>{escape(title)}</th>" for name, title in columns.items()
+    kinds = {name: _alignment([row.get(name) for row in rows]) for name in columns}
+    head = "".join(f"<th{kinds[name]}>{escape(title)}</th>" for name, title in columns.items())
+    body = "".join(
+        f"<tr>{''.join(_cell(row[name], kinds[name]) for name in columns)}</tr>" for row in rows
     )
-    body = "".join("<tr>" + "".join(_cell(row[name]) for name in columns) + "</tr>" for row in rows)
     return (
         f'<div class="fo-table"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def _alignment(value: Any) -> str:
-    """Return the class of a number, with its unit or without; nothing for other texts."""
-    text = f"{value}"
-    is_number = text[:1].isdigit() and len(text) <= NUMBER_LENGTH and text[4:5] != "-"
+def _alignment(values: Sequence[Any]) -> str:
+    """Return the class of a column with numbers, with their unit or without; else nothing."""
+    texts = [f"{value}" for value in values]
+    is_number = any(
+        text[:1].isdigit() and len(text) <= NUMBER_LENGTH and text[4:5] != "-" for text in texts
+    )
     return ' class="fo-number"' if is_number else ""
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, kind: str) -> str:
     text = "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-    return f'<td{_alignment(value)} title="{escape(text)}">{escape(text)}</td>'
+    return f'<td{kind} title="{escape(text)}">{escape(text)}</td>'

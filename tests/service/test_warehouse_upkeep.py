@@ -10,6 +10,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from warehouse_runs import START, day_run, rows_of_run, second_run, sound, stage
 
 from models.domain.errors import CorruptError
+from models.domain.embeddings import EmbeddingRow
 from models.domain.warehouse_rows import DimFile, RunStatus
 from warehouse.asking import ask
 from warehouse.attaching import attach_script
@@ -17,7 +18,9 @@ from warehouse.catalog import table_docs
 from warehouse.connect import connect
 from warehouse.quality.checkup import check_up
 from warehouse.schemas.arrow import arrow_schema, to_table
+from warehouse.schemas.contents import EMBEDDINGS
 from warehouse.schemas.tables import BY_NAME, TABLES
+from warehouse.store.contents import ContentRows
 from warehouse.store.delta import POINTER, Warehouse
 from warehouse.store.parts import open_lake
 from warehouse.store.publishing import append_run, publish
@@ -110,6 +113,25 @@ def test_compaction_changes_no_row_and_repeats_nothing(lake):
     assert check_up(lake) == []
     compact(lake, now=START, keep_hours=0)
     assert shown(lake) == before
+
+
+def test_the_cache_of_vectors_is_compacted_too(lake):
+    rows = ContentRows(lake, EMBEDDINGS)
+    vectors = {f"{n:064x}": bytes([n] * 8) for n in range(4)}
+
+    def kept(key):
+        return EmbeddingRow(
+            sha256=key, model_id="m", tower="text", dimension=2, vector=vectors[key]
+        )
+
+    for number, key in enumerate(vectors):
+        rows.add({key: kept(key)}, made_by=f"job-{number}")
+    done = compact(lake, now=START, keep_hours=0)["embeddings"]
+    assert (done["files_before"], done["files_after"], done["rows_dropped"]) == (4, 1, 0)
+    for number, key in enumerate(vectors):
+        rows.add({key: kept(key)}, made_by=f"job-{number}")
+    assert {key: row.vector for key, row in rows.of(vectors).items()} == vectors
+    assert sum(batch.num_rows for batch in rows.batches()) == 4
 
 
 def test_a_connection_made_before_a_compaction_goes_on(lake):

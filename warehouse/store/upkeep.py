@@ -6,6 +6,7 @@ from typing import Any
 
 from models.domain.warehouse_rows import PublishedRun, RunStatus
 from warehouse.schemas.arrow import to_rows
+from warehouse.schemas.contents import EMBEDDINGS
 from warehouse.schemas.tables import PUBLISHED_RUNS, TABLES
 from warehouse.store.delta import Warehouse
 from warehouse.store.parts import Lake
@@ -19,7 +20,7 @@ QUARANTINE_DAYS = 90
 
 
 def compact(lake: Lake, *, now: datetime, keep_hours: int = KEEP_HOURS) -> dict[str, Any]:
-    """Compact all tables, and drop old files and old rows in quarantine; what readers see stays.
+    """Compact all tables and caches, drop old files and old rows in quarantine; what is seen stays.
 
     Args:
         lake: where the warehouse is.
@@ -35,8 +36,9 @@ def compact(lake: Lake, *, now: datetime, keep_hours: int = KEEP_HOURS) -> dict[
     warehouse = Warehouse(lake)
     dropped = _old_quarantine(warehouse, now - timedelta(days=QUARANTINE_DAYS))
     done: dict[str, Any] = {}
-    for table in TABLES:
-        rows = 0 if table is PUBLISHED_RUNS else warehouse.delete_runs(table, dropped)
+    for table in (*TABLES, EMBEDDINGS):
+        has_runs = table not in (PUBLISHED_RUNS, EMBEDDINGS)
+        rows = warehouse.delete_runs(table, dropped) if has_runs else 0
         compaction = warehouse.compact(table, keep_hours=keep_hours)
         if compaction is not None:
             done[table.name] = {**asdict(compaction), "rows_dropped": rows}
