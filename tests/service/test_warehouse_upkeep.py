@@ -9,8 +9,8 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from warehouse_runs import START, day_run, rows_of_run, second_run, sound, stage
 
-from models.domain.errors import CorruptError
 from models.domain.embeddings import EmbeddingRow
+from models.domain.errors import CorruptError
 from models.domain.warehouse_rows import DimFile, RunStatus
 from warehouse.asking import ask
 from warehouse.attaching import attach_script
