@@ -209,3 +209,14 @@ def test_the_kubernetes_worker_takes_the_template():
     (container,) = configuration.job_manifest["spec"]["template"]["spec"]["containers"]
     assert container["args"] == "python -m prefect.engine"
     assert container["resources"]["requests"] == {"cpu": "2", "memory": "2Gi"}
+
+
+def test_every_process_of_the_embedded_stack_is_in_both_recipes():
+    wanted = {"prefect-server", "worker", "dispatcher", "api", "query-service"}
+    deployed = {each["metadata"]["name"] for each in manifests() if each["kind"] == "Deployment"}
+    assert wanted <= set(services())
+    assert wanted <= deployed
+    for part in services().values():
+        command = part.get("command", [])
+        if command[:2] == ["python", "-m"]:
+            assert importlib.util.find_spec(command[2]), command
