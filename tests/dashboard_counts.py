@@ -95,7 +95,9 @@ def counted(lake, url):
             ("runs_totals", "operations"): sum(sum(each.values()) for each in states),
             ("runs_totals", "done"): sum(each.get("done", 0) for each in states),
             ("runs_totals", "errors"): sum(each.get(s, 0) for each in states for s in TROUBLE),
-            ("runs_totals", "undone"): sum(job.kind == "undo" for job in jobs),
+            ("runs_totals", "undone"): len(
+                {job.target_job_id for job in jobs if job.kind == "undo"}
+            ),
             ("jobs_totals", "jobs"): ends("count(*)"),
             ("jobs_totals", "failed"): ends("count(*) FILTER (WHERE status = 'failed')"),
             ("jobs_totals", "canceled"): ends("count(*) FILTER (WHERE status = 'canceled')"),
