@@ -18,6 +18,12 @@ from warehouse.store.parts import Lake, open_lake
 app = typer.Typer(no_args_is_help=True, help="The warehouse: record days, look after its tables.")
 
 
+REMEDY = (
+    "`fileorganizer warehouse docs RUN` tells why a run is in quarantine; "
+    "`fileorganizer warehouse rebuild --force` makes the tables anew from Postgres and the runs"
+)
+
+
 def lake_of(settings: Settings) -> Lake:
     """Return the lake of the stack."""
     return open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
@@ -105,6 +111,7 @@ def check(as_json: Json = False) -> None:
     else:
         out.print("whole, and as Postgres says")
     if problems:
+        err.print(f"[dim]{REMEDY}[/]")
         raise typer.Exit(EXIT_CODES[Kind.BROKEN])
 
 
@@ -173,13 +180,15 @@ def rebuild(
     try:
         with open_session(quiet=as_json) as session:
             if session.ledger.jobs(limit=1, status=JobStatus.RUNNING):
-                raise ConflictError("a job is running; rebuild when none is")
+                raise ConflictError(
+                    "a job is running; rebuild when `fileorganizer jobs` shows none that is"
+                )
             lake = lake_of(session.settings)
             made = make_anew(lake, known_runs(session.ledger, lake, now=datetime.now(UTC)))
         if not made.is_equal and not force:
             raise ConflictError(
                 f"rebuilt in {made.folder}, it differs from the one in use: {made.differences} "
-                "rows; --force puts a new one in place all the same"
+                f"rows, caches copied: {made.carried}; --force puts a new one in place all the same"
             )
         put_in_place(lake, made)
     except FileOrganizerError as error:
@@ -190,6 +199,10 @@ def rebuild(
     out.print(facts_table(f"rebuilt from {made.runs:,} runs, now in {made.folder}", made.rows))
     if not made.is_equal:
         out.print(facts_table("rows that only one of the two has", made.differences))
+    if None in made.carried.values():
+        err.print(
+            "the cache of vectors was not copied: `fileorganizer search ... --index` remakes it"
+        )
 
 
 def register(parent: typer.Typer) -> None:

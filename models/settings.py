@@ -149,6 +149,17 @@ class Settings(BaseSettings):
         description="Ray cluster, `ray://host:10001` or `auto`; one of this machine when unset.",
     )
     trash_days: int = Field(default=30, ge=0, description="Age at which `purge` empties the trash.")
+    warehouse_keep_days: int = Field(
+        default=7,
+        ge=1,
+        description="Days for which files that a compaction of the warehouse replaced stay, for "
+        "readers and files of `attach` that began before (Delta Lake's own default).",
+    )
+    quarantine_days: int = Field(
+        default=90,
+        ge=1,
+        description="Age at which a compaction drops rows in quarantine; why they are there stays.",
+    )
     lease_s: float = Field(
         default=30.0, gt=0, description="Life of a job's lease between renewals."
     )

@@ -65,4 +65,9 @@ def compact_warehouse() -> dict[str, Any]:
     """
     settings = Settings()
     lake = open_lake(settings.lake, s3_endpoint_url=settings.s3_endpoint_url)
-    return upkeep.compact(lake, now=datetime.now(UTC))
+    return upkeep.compact(
+        lake,
+        now=datetime.now(UTC),
+        keep_days=settings.warehouse_keep_days,
+        quarantine_days=settings.quarantine_days,
+    )

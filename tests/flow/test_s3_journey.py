@@ -2,12 +2,17 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 import boto3
 import pytest
+from dashboard_counts import counted, shown
 from flow_stack import Command
 
+from deploy.embedded.addresses import running_stack
+from models.settings import Settings
 from storage.s3_calls import S3Calls
+from warehouse.store.parts import open_lake
 
 pytestmark = [pytest.mark.flow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
@@ -64,6 +69,15 @@ def test_a_prefix_is_organized_and_put_back(stack: dict[str, str], s3_endpoint: 
         "inbox/txt/report.txt",
         "inbox/txt/report (2).txt",
     }
+
+    addresses = running_stack(Settings(home=Path(stack["FILEORGANIZER_HOME"])))
+    assert addresses is not None
+    lake = open_lake(addresses.lake)
+    command("warehouse", "daily")
+    told = shown(lake)
+    assert told == counted(lake, addresses.database_url)
+    assert told["runs_totals", "done"] >= done["plan"]["totals"]["moves"]
+    assert command("warehouse", "check") == {"is_sound": True, "findings": []}
 
     again = command("organize", source, "--mode", "extension", "--yes")["plan"]["totals"]
     assert again["moves"] + again["trashes"] + again["copies"] == 0

@@ -107,7 +107,7 @@ def test_a_run_that_is_not_marked_is_not_seen(lake):
 
 def test_a_run_that_is_not_marked_is_not_seen_beside_others_in_a_file(lake):
     append_run(lake, stage(lake, rows_of_run("run-2"), "run-2"))
-    compact(lake, now=START, keep_hours=0)
+    compact(lake, now=START, keep_days=0, quarantine_days=90)
     files = Warehouse(lake).files(BY_NAME["dim_file"])
     assert None in {file.run_id for file in files}
     assert ask(lake, "SELECT DISTINCT run_id FROM dim_file").rows == (("run-1",),)

@@ -25,10 +25,12 @@ from warehouse.store.delta import POINTER, Warehouse
 from warehouse.store.parts import open_lake
 from warehouse.store.publishing import append_run, publish
 from warehouse.store.rebuilding import put_in_place, rebuild
-from warehouse.store.upkeep import QUARANTINE_DAYS, compact
+from warehouse.store.upkeep import compact
 
 DIM_FILE = BY_NAME["dim_file"]
 ADDED = ("problem", "captured_source")
+USUAL = {"keep_days": 7, "quarantine_days": 90}
+AT_ONCE = {"keep_days": 0, "quarantine_days": 90}
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_rows_of_an_older_release_go_into_a_newer_table(lake):
 
 def test_compaction_changes_no_row_and_repeats_nothing(lake):
     before = shown(lake)
-    done = compact(lake, now=START, keep_hours=0)
+    done = compact(lake, now=START, **AT_ONCE)
     assert done["fact_job"] == {
         "files_before": 2,
         "files_after": 2,  # of two months
@@ -111,32 +113,60 @@ def test_compaction_changes_no_row_and_repeats_nothing(lake):
         assert sum(append_run(lake, run).values()) == 0
     assert shown(lake) == before
     assert check_up(lake) == []
-    compact(lake, now=START, keep_hours=0)
+    compact(lake, now=START, **AT_ONCE)
     assert shown(lake) == before
 
 
-def test_the_cache_of_vectors_is_compacted_too(lake):
+def kept(key):
+    """A vector of a content, made of its hash."""
+    vector = bytes.fromhex(key[-16:])
+    return EmbeddingRow(sha256=key, model_id="m", tower="text", dimension=2, vector=vector)
+
+
+VECTORS = {key: kept(key) for key in (f"{n:064x}" for n in range(4))}
+
+
+def add_vectors(lake):
     rows = ContentRows(lake, EMBEDDINGS)
-    vectors = {f"{n:064x}": bytes([n] * 8) for n in range(4)}
+    for number, (key, row) in enumerate(VECTORS.items()):
+        rows.add({key: row}, made_by=f"job-{number}")
+    return rows
 
-    def kept(key):
-        return EmbeddingRow(
-            sha256=key, model_id="m", tower="text", dimension=2, vector=vectors[key]
-        )
 
-    for number, key in enumerate(vectors):
-        rows.add({key: kept(key)}, made_by=f"job-{number}")
-    done = compact(lake, now=START, keep_hours=0)["embeddings"]
+def test_the_cache_of_vectors_is_compacted_too(lake):
+    rows = add_vectors(lake)
+    done = compact(lake, now=START, **AT_ONCE)["embeddings"]
     assert (done["files_before"], done["files_after"], done["rows_dropped"]) == (4, 1, 0)
-    for number, key in enumerate(vectors):
-        rows.add({key: kept(key)}, made_by=f"job-{number}")
-    assert {key: row.vector for key, row in rows.of(vectors).items()} == vectors
+    add_vectors(lake)
+    assert rows.of(VECTORS) == VECTORS
     assert sum(batch.num_rows for batch in rows.batches()) == 4
+
+
+def replaced_files_stay(lake):
+    """Whether the version before a compaction can be read after it, and for how long."""
+    uri = Warehouse(lake).uri("published_runs")
+    options = Warehouse(lake)._options()
+    before = DeltaTable(uri, storage_options=options)
+    rows = before.to_pyarrow_table().num_rows
+
+    def read_again():
+        old = DeltaTable(uri, version=before.version(), storage_options=options)
+        return old.to_pyarrow_table().num_rows
+
+    assert compact(lake, now=START, **USUAL)["published_runs"]["files_removed"] == 0
+    assert read_again() == rows
+    assert compact(lake, now=START, **AT_ONCE)["published_runs"]["files_removed"] > 0
+    with pytest.raises(OSError, match=r"(?i)not found|no such file"):
+        read_again()
+
+
+def test_files_that_a_compaction_replaced_stay_for_as_long_as_is_set(lake):
+    replaced_files_stay(lake)
 
 
 def test_a_connection_made_before_a_compaction_goes_on(lake):
     with connect(lake) as connection:
-        compact(lake, now=START)
+        compact(lake, now=START, **USUAL)
         assert connection.execute("SELECT count(*) FROM files").fetchone() == (5,)
 
 
@@ -147,9 +177,9 @@ def test_quarantine_is_visible_and_its_rows_go_after_a_while(lake):
     assert (finding.grade, finding.where) == ("problem", "run broken")
     assert "repeated identities in dim_file" in finding.what
     assert shown(lake)["dim_file"] == before
-    compact(lake, now=START + timedelta(days=QUARANTINE_DAYS))
+    compact(lake, now=START + timedelta(days=90), **USUAL)
     assert Warehouse(lake).rows_of(DIM_FILE, run_id="broken").num_rows == 6
-    done = compact(lake, now=START + timedelta(days=QUARANTINE_DAYS + 1))
+    done = compact(lake, now=START + timedelta(days=91), **USUAL)
     assert done["dim_file"]["rows_dropped"] == 6
     assert Warehouse(lake).rows_of(DIM_FILE, run_id="broken").num_rows == 0
     assert shown(lake)["dim_file"] == before
@@ -187,6 +217,27 @@ def test_rebuilt_it_equals_the_original(lake):
     assert len(ask(lake, "FROM fact_job").rows) == 3
 
 
+def test_rebuilt_it_keeps_the_vectors_that_cost_hours(lake):
+    add_vectors(lake)
+    made = rebuild(lake, ["run-1", "run-2", "daily-2026-02-01"])
+    assert made.carried == {"embeddings": 4}
+    put_in_place(lake, made)
+    assert ContentRows(lake, EMBEDDINGS).of(VECTORS) == VECTORS
+    again = rebuild(lake, ["run-1", "run-2", "daily-2026-02-01"])
+    assert (again.carried, again.is_equal) == ({"embeddings": 4}, True)
+
+
+def test_vectors_that_are_lost_do_not_stop_a_rebuild(lake):
+    add_vectors(lake)
+    for path in Path(Warehouse(lake).uri("embeddings")).glob("*.parquet"):
+        path.unlink()
+    made = rebuild(lake, ["run-1", "run-2", "daily-2026-02-01"])
+    assert (made.carried, made.is_equal) == ({"embeddings": None}, False)
+    assert set(made.differences.values()) == {0}
+    put_in_place(lake, made)
+    assert add_vectors(lake).of(VECTORS) == VECTORS
+
+
 def test_rebuilt_it_tells_from_a_damaged_original(lake):
     before = shown(lake)
     DeltaTable(Warehouse(lake).uri("fact_event")).delete("seq = 2")
@@ -215,11 +266,13 @@ def test_on_s3_it_is_looked_after_too(s3_endpoint, s3_bucket):
     for run in (stage(lake, rows_of_run()), second_run(lake)):
         publish(lake, run, sound(lake))
     before = shown(lake)
-    done = compact(lake, now=START, keep_hours=0)
-    assert done["published_runs"]["files_after"] == 1
+    add_vectors(lake)
+    replaced_files_stay(lake)
+    assert len(Warehouse(lake).files(BY_NAME["published_runs"])) == 1
     assert shown(lake) == before
     made = rebuild(lake, ["run-1", "run-2"])
     assert made.is_equal
+    assert made.carried == {"embeddings": 4}
     put_in_place(lake, made)
     assert Warehouse(lake).folder == made.folder
     assert shown(lake) == before

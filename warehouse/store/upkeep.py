@@ -11,21 +11,16 @@ from warehouse.schemas.tables import PUBLISHED_RUNS, TABLES
 from warehouse.store.delta import Warehouse
 from warehouse.store.parts import Lake
 
-KEEP_HOURS = 7 * 24
-"""Life of files that are in no present version (Delta Lake's own default): readers and files of
-`attach` that began before a compaction go on for as long."""
 
-QUARANTINE_DAYS = 90
-"""Life of rows in quarantine: a quarter, to find out why. Their markers, with reasons, stay."""
-
-
-def compact(lake: Lake, *, now: datetime, keep_hours: int = KEEP_HOURS) -> dict[str, Any]:
+def compact(lake: Lake, *, now: datetime, keep_days: int, quarantine_days: int) -> dict[str, Any]:
     """Compact all tables and caches, drop old files and old rows in quarantine; what is seen stays.
 
     Args:
         lake: where the warehouse is.
         now: for the age of what is in quarantine.
-        keep_hours: age at which files that are in no present version are removed.
+        keep_days: age at which files that are in no present version are removed; below one,
+            readers and publishers that are at work lose theirs.
+        quarantine_days: age at which rows in quarantine are; their markers, with reasons, stay.
 
     Returns:
         By table with rows: files before and after, files removed, rows dropped.
@@ -34,12 +29,12 @@ def compact(lake: Lake, *, now: datetime, keep_hours: int = KEEP_HOURS) -> dict[
         BusyError: others commit without end.
     """
     warehouse = Warehouse(lake)
-    dropped = _old_quarantine(warehouse, now - timedelta(days=QUARANTINE_DAYS))
+    dropped = _old_quarantine(warehouse, now - timedelta(days=quarantine_days))
     done: dict[str, Any] = {}
     for table in (*TABLES, EMBEDDINGS):
         has_runs = table not in (PUBLISHED_RUNS, EMBEDDINGS)
         rows = warehouse.delete_runs(table, dropped) if has_runs else 0
-        compaction = warehouse.compact(table, keep_hours=keep_hours)
+        compaction = warehouse.compact(table, keep_hours=24 * keep_days)
         if compaction is not None:
             done[table.name] = {**asdict(compaction), "rows_dropped": rows}
     return done
