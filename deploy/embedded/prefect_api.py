@@ -3,6 +3,7 @@
 Prefect's own client takes two seconds to import and runs threads, and the supervisor forks.
 """
 
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,11 @@ import httpx
 from models.domain.errors import BrokenError, BusyError
 
 TIMEOUT_S = 20.0
+
+UNAVAILABLE_S = 10.0
+"""How long a call is tried again that the server answers with 503: its database was locked by
+another one, and nothing was done."""
+_PAUSE_S = 0.5
 
 
 class PrefectApi:
@@ -82,13 +88,10 @@ class PrefectApi:
         """One request.
 
         Raises:
-            BusyError: the server does not answer.
+            BusyError: the server does not answer, or its database is locked for long.
             BrokenError: it refuses; the message holds its answer.
         """
-        try:
-            answer = self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise BusyError(f"Prefect at {self.url} does not answer: {error}") from error
+        answer = self._answer(method, path, body)
         if missing_ok and answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         if conflict_ok and answer.status_code == HTTPStatus.CONFLICT:
@@ -98,3 +101,16 @@ class PrefectApi:
                 f"Prefect refused {method} {path} ({answer.status_code}): {answer.text[:500]}"
             )
         return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+        deadline = time.monotonic() + UNAVAILABLE_S
+        while True:
+            try:
+                answer = self._client.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                raise BusyError(f"Prefect at {self.url} does not answer: {error}") from error
+            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                return answer
+            if time.monotonic() > deadline:
+                raise BusyError(f"Prefect at {self.url} is busy: {answer.text[:500]}")
+            time.sleep(_PAUSE_S)

@@ -18,10 +18,11 @@ pytestmark = [
 ]
 
 TEXTS = (
-    "invoice amount due pay total number ",
-    "blood result of the patient ",
-    "holiday by the sea ",
+    "invoice amount due pay total number ray ",
+    "blood result of the patient ray ",
+    "holiday by the sea ray ",
 )
+"""Contents of no other test: what is corrected there counts once its vector is there."""
 
 
 def test_reading_and_embedding_on_ray_give_what_threads_give(command: Command, tmp_path: Path):
