@@ -19,7 +19,12 @@ from warehouse.store.parts import open_lake
 
 pytestmark = [pytest.mark.flow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
-SOUND = {"is_sound": True, "findings": []}
+
+def is_sound(command: Command) -> bool:
+    """Whether a check finds no problem; what other tests left may be noted."""
+    found = command("warehouse", "check")
+    assert all(each["grade"] == "note" for each in found["findings"]), found
+    return bool(found["is_sound"])
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def run_id(command: Command, tmp_path: Path) -> str:
     for name, text in {"a.txt": "equal", "b.txt": "equal", "c.csv": "1,2\n3,4\n"}.items():
         (folder / name).write_text(text)
     job: str = command("organize", str(folder), "--mode", "extension", "--yes")["job"]["id"]
-    assert command("warehouse", "check") == SOUND
+    assert is_sound(command)
     return job
 
 
@@ -75,7 +80,7 @@ def test_compaction_tells_of_each_table_and_is_done_once(command: Command, run_i
     # What the first one replaced is younger than a week.
     assert all(facts["files_removed"] == 0 for facts in (*first.values(), *again.values()))
     assert command(*query)["rows"] == before
-    assert command("warehouse", "check") == SOUND
+    assert is_sound(command)
 
 
 def test_damage_is_found_told_and_mended(command: Command, addresses: Addresses, run_id: str):
@@ -83,7 +88,7 @@ def test_damage_is_found_told_and_mended(command: Command, addresses: Addresses,
     DeltaTable(operations).delete(f"run_id = '{run_id}' AND seq = 0")
     found = command("warehouse", "check", status=1)
     assert not found["is_sound"]
-    wheres = {each["where"]: each for each in found["findings"]}
+    wheres = {each["where"]: each for each in found["findings"] if each["grade"] != "note"}
     assert wheres.keys() == {"fact_operation", f"job {run_id}"}
     assert all(each["grade"] == "problem" for each in wheres.values())
     assert f"run {run_id}" in wheres["fact_operation"]["what"]
@@ -108,7 +113,7 @@ def test_damage_is_found_told_and_mended(command: Command, addresses: Addresses,
 
     made = command("warehouse", "rebuild", "--force")
     assert (made["is_equal"], made["differences"]["fact_operation"]) == (False, 1)
-    assert command("warehouse", "check") == SOUND
+    assert is_sound(command)
     assert command("warehouse", "rebuild")["is_equal"]
 
 
@@ -122,4 +127,4 @@ def test_while_a_job_runs_nothing_is_rebuilt(command: Command, ledger: Ledger, r
     finally:
         ledger.set_status(job.id, JobStatus.FAILED)
     assert "fileorganizer jobs" in refused["message"]
-    assert command("warehouse", "check") == SOUND
+    assert is_sound(command)
